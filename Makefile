@@ -1,0 +1,70 @@
+# The short way to everything; `make help` lists it. The work itself is done by
+# CMake, rosbuild and the scripts in ci/.
+PLATFORM ?= vmware
+COMPRESS ?= release
+JOBS     ?= $(shell nproc)
+BUILD    ?= build
+OUT      ?= out
+ROSBUILD  = $(BUILD)/rosbuild
+# Boot tests need a processor each: two lanes, unless told otherwise.
+LANES    ?= 2
+CTEST     = ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
+
+.DEFAULT_GOAL := help
+.PHONY: help image build test check boot bench lint fmt asan install clean setup setup-test
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "Variables: PLATFORM=$(PLATFORM) COMPRESS=release|fast OUT=$(OUT) JOBS=$(JOBS) PREFIX=/usr/local"
+
+image: build ## build the artifacts of PLATFORM into out/PLATFORM/
+	$(ROSBUILD) image --platform $(PLATFORM) --compress $(COMPRESS) --output $(OUT)
+
+setup: ## install the packages that building needs
+	@ci/setup build
+
+setup-test:
+	@ci/setup build test
+
+build: setup ## build rosbuild, init and ros
+	@cmake --preset release -B $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+	cmake --build $(BUILD) -j $(JOBS)
+
+test: setup-test build ## build everything and run every test
+	$(MAKE) --no-print-directory check
+	$(ROSBUILD) image --platform all --compress fast --output $(OUT)
+	$(MAKE) --no-print-directory boot
+
+check: build ## unit and command line tests only (seconds)
+	$(CTEST) -j $(JOBS) -LE 'boot|images' --output-junit results-check.xml
+
+boot: build ## boot and image tests of what is in out/
+	$(CTEST) -j $(LANES) -L 'boot|images' --output-junit results-boot.xml
+
+bench: ## the figures, each beside its bound and a baseline of this run
+	@ci/setup build bench
+	@$(MAKE) --no-print-directory build
+	@ci/bench $(ROSBUILD)
+
+lint: ## scripts, formatting, recipes
+	@ci/setup build test
+	@$(MAKE) --no-print-directory build
+	shellcheck ci/setup ci/bench .ci/run
+	git ls-files '*.cpp' '*.h' | xargs clang-format --dry-run --Werror
+	$(ROSBUILD) lint
+
+fmt: ## format the C++ sources
+	git ls-files '*.cpp' '*.h' | xargs clang-format -i
+
+asan: setup ## unit tests under AddressSanitizer and UBSan
+	cmake --preset asan
+	cmake --build --preset asan -j $(JOBS)
+	ctest --preset asan -j $(JOBS) -LE 'boot|images'
+
+PREFIX ?= /usr/local
+install: build ## install rosbuild and its recipes below PREFIX
+	cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean: ## remove build/ and out/ (the cache stays)
+	rm -rf build out
