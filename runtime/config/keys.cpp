@@ -1,0 +1,177 @@
+// The table itself. Keep it sorted within a section.
+#include "runtime/config/schema.h"
+
+namespace ros {
+namespace {
+
+using enum KeyType;
+
+// What both Docker engines can be told; rancher.docker and rancher.system_docker.
+#define DOCKER_KEYS(prefix)                                                                     \
+  {prefix, section, "settings of this Docker engine"},                                          \
+  {prefix ".bip", text, "address of the default bridge, as ADDRESS/BITS"},                      \
+  {prefix ".bridge", text, "name of the default bridge, or none"},                              \
+  {prefix ".debug", boolean, "log much"},                                                       \
+  {prefix ".engine", text, "which engine runs"},                                                \
+  {prefix ".environment", pairs, "environment of the daemon"},                                  \
+  {prefix ".extra_args", texts, "arguments added to the daemon's command line"},                \
+  {prefix ".graph", text, "folder of images and containers"},                                   \
+  {prefix ".group", text, "group that may use the socket"},                                     \
+  {prefix ".host", texts, "where the daemon listens"},                                          \
+  {prefix ".insecure_registry", texts, "registries used without checking certificates"},        \
+  {prefix ".live_restore", boolean, "containers outlive the daemon"},                           \
+  {prefix ".log_driver", text, "where containers log"},                                         \
+  {prefix ".log_opts", text_map, "options of the log driver"},                                  \
+  {prefix ".registry_mirror", texts, "mirrors of the default registry"},                        \
+  {prefix ".storage_driver", text, "how image layers are kept"},                                \
+  {prefix ".userland_proxy", boolean, "a proxy process for each published port"}
+
+// A system service, in the words of Compose (version 1).
+#define SERVICE_KEYS(prefix)                                                                    \
+  {prefix ".cap_add", texts, "capabilities added"},                                             \
+  {prefix ".cap_drop", texts, "capabilities dropped"},                                          \
+  {prefix ".cgroupns", text, "cgroup namespace: host or private"},                              \
+  {prefix ".command", texts, "command and arguments"},                                          \
+  {prefix ".container_name", text, "name of the container when not the service's"},             \
+  {prefix ".devices", texts, "devices given to it"},                                            \
+  {prefix ".dns", texts, "name servers"},                                                       \
+  {prefix ".entrypoint", texts, "replaces the image's entry point"},                            \
+  {prefix ".environment", pairs, "environment variables"},                                      \
+  {prefix ".extra_hosts", texts, "lines for /etc/hosts, as NAME:ADDRESS"},                      \
+  {prefix ".hostname", text, "its host name"},                                                  \
+  {prefix ".image", text, "image it runs"},                                                     \
+  {prefix ".ipc", text, "IPC namespace: host"},                                                 \
+  {prefix ".labels", pairs, "labels; io.rancher.os.* steer how it is run"},                     \
+  {prefix ".log_driver", text, "where it logs"},                                                \
+  {prefix ".log_opt", text_map, "options of the log driver"},                                   \
+  {prefix ".mem_limit", text, "most memory it may use"},                                        \
+  {prefix ".net", text, "network: host, none, bridge"},                                         \
+  {prefix ".oom_score_adj", integer, "how likely it is killed when memory runs out"},           \
+  {prefix ".pid", text, "process namespace: host"},                                             \
+  {prefix ".ports", texts, "published ports"},                                                  \
+  {prefix ".privileged", boolean, "all rights on the host"},                                    \
+  {prefix ".read_only", boolean, "its root file system cannot be written"},                     \
+  {prefix ".restart", text, "always, on-failure or no"},                                        \
+  {prefix ".security_opt", texts, "security options"},                                          \
+  {prefix ".stdin_open", boolean, "keep its input open"},                                       \
+  {prefix ".stop_signal", text, "signal that stops it"},                                        \
+  {prefix ".tmpfs", texts, "folders in memory"},                                                \
+  {prefix ".tty", boolean, "give it a terminal"},                                               \
+  {prefix ".user", text, "user it runs as"},                                                    \
+  {prefix ".uts", text, "host name namespace: host"},                                           \
+  {prefix ".volumes", texts, "bind mounts, as SOURCE:TARGET[:OPTIONS]"},                        \
+  {prefix ".volumes_from", texts, "services whose mounts it gets too"},                         \
+  {prefix ".working_dir", text, "folder it starts in"}
+
+#define NETWORK_DEVICE_KEYS(prefix)                                                             \
+  {prefix, section, "settings of the interfaces that match this name"},                         \
+  {prefix ".address", text, "IPv4 or IPv6 address, as ADDRESS/BITS"},                           \
+  {prefix ".addresses", texts, "further addresses"},                                            \
+  {prefix ".bond_opts", text_map, "options of a bond"},                                         \
+  {prefix ".bridge", text, "bridge it joins, or true when it is one"},                          \
+  {prefix ".dhcp", boolean, "ask for an address"},                                              \
+  {prefix ".dhcp_args", text, "further arguments for the DHCP client"},                         \
+  {prefix ".gateway", text, "IPv4 gateway"},                                                    \
+  {prefix ".gateway_ipv6", text, "IPv6 gateway"},                                               \
+  {prefix ".ipv4ll", boolean, "take a link-local IPv4 address"},                                \
+  {prefix ".mac", text, "match by hardware address instead of by name"},                        \
+  {prefix ".mtu", integer, "largest packet"},                                                   \
+  {prefix ".bond", text, "bond it joins"},                                                      \
+  {prefix ".post_up", commands, "commands after it is up"},                                     \
+  {prefix ".pre_up", commands, "commands before it is up"},                                     \
+  {prefix ".vlans", text, "VLANs on it, as ID[:NAME], separated by commas"}
+
+const std::vector<Key> kKeys = {
+    {"bootcmd", commands, "commands run before the state partition is mounted"},
+    {"hostname", text, "name of the machine"},
+    {"mounts", lists, "file systems to mount: [device, folder, type, options]"},
+    {"runcmd", commands, "commands run when the console starts; the first failure ends them"},
+    {"ssh_authorized_keys", texts, "public keys that may log in as rancher and docker"},
+    {"write_files", sections, "files to write"},
+    {"write_files.[].container", text, "service in which the file is written"},
+    {"write_files.[].content", text, "what is written"},
+    {"write_files.[].encoding", text, "b64, gzip, gz+b64 and their long names"},
+    {"write_files.[].owner", text, "USER or USER:GROUP"},
+    {"write_files.[].path", text, "where"},
+    {"write_files.[].permissions", text, "octal mode, 0644 when not given"},
+
+    {"rancher", section, "settings of this system"},
+    {"rancher.autologin", texts, "consoles on which rancher is logged in at once"},
+    {"rancher.bootstrap", any, "services run before the state partition is mounted"},
+    {"rancher.cloud_init", section, "where configuration is fetched from"},
+    {"rancher.cloud_init.datasources", texts, "sources, first one that answers wins"},
+    {"rancher.console", text, "which console runs"},
+    {"rancher.debug", boolean, "log much"},
+    {"rancher.defaults", section, "used when nothing else is given"},
+    {"rancher.defaults.hostname", text, "host name when no other is known"},
+    {"rancher.disable", texts, "features turned off: password, autologin"},
+    DOCKER_KEYS("rancher.docker"),
+    {"rancher.environment", text_map, "variables for services and their definitions"},
+    {"rancher.force_console_rebuild", boolean, "make the console anew at each boot"},
+    {"rancher.http_load_retries", integer, "attempts to fetch a definition"},
+    {"rancher.hypervisor_service", boolean, "run the agent of the hypervisor found"},
+    {"rancher.log", boolean, "log boot messages"},
+    {"rancher.modules", texts, "kernel modules to load, with parameters after a blank"},
+
+    {"rancher.network", section, "network settings"},
+    {"rancher.network.dhcp_timeout", integer, "seconds to wait for an address"},
+    {"rancher.network.dns", section, "name servers"},
+    {"rancher.network.dns.nameservers", texts, "addresses of name servers"},
+    {"rancher.network.dns.search", texts, "domains searched"},
+    {"rancher.network.http_proxy", text, "proxy for http"},
+    {"rancher.network.https_proxy", text, "proxy for https"},
+    {"rancher.network.interfaces", section, "interfaces by name, pattern or mac=…"},
+    NETWORK_DEVICE_KEYS("rancher.network.interfaces.*"),
+    {"rancher.network.no_proxy", text, "hosts reached without a proxy"},
+    {"rancher.network.post_cmds", commands, "commands after the network is set up"},
+    {"rancher.network.pre_cmds", commands, "commands before the network is set up"},
+    {"rancher.network.modem_networks", any, "settings of modems"},
+    {"rancher.network.wifi_networks", any, "settings of wireless networks"},
+
+    {"rancher.ntp", section, "time synchronisation"},
+    {"rancher.ntp.servers", texts, "time servers, besides those that DHCP names"},
+    {"rancher.password", text, "password of rancher, for this boot"},
+    {"rancher.recovery", boolean, "start the recovery console instead of the system"},
+    {"rancher.registry_auths", any, "credentials for registries"},
+    {"rancher.repositories", any, "catalogues of services"},
+    {"rancher.resize_device", text, "disk whose first partition is grown"},
+    {"rancher.restart_services", texts, "services restarted before the console starts"},
+
+    {"rancher.services", section, "system services"},
+    {"rancher.services.*", section, "a system service"},
+    SERVICE_KEYS("rancher.services.*"),
+    {"rancher.services_include", bool_map, "services switched on or off"},
+    {"rancher.shutdown_timeout", integer, "seconds that services have to stop"},
+
+    {"rancher.ssh", section, "the ssh server"},
+    {"rancher.ssh.daemon", boolean, "run it"},
+    {"rancher.ssh.keys", text_map, "host keys by kind"},
+    {"rancher.ssh.listen_address", text, "address it listens on"},
+    {"rancher.ssh.port", integer, "port it listens on"},
+
+    {"rancher.state", section, "the partition that keeps what must survive"},
+    {"rancher.state.autoformat", texts, "empty disks that may be formatted for it"},
+    {"rancher.state.boot_dev", text, "boot partition"},
+    {"rancher.state.boot_fstype", text, "its file system"},
+    {"rancher.state.cryptsetup", boolean, "open LUKS devices"},
+    {"rancher.state.dev", text, "the partition: /dev/…, LABEL=… or UUID=…"},
+    {"rancher.state.directory", text, "folder on it that is used"},
+    {"rancher.state.fstype", text, "its file system"},
+    {"rancher.state.lvm_scan", boolean, "activate LVM volumes"},
+    {"rancher.state.mdadm_scan", boolean, "assemble RAID arrays"},
+    {"rancher.state.oem_dev", text, "partition with the vendor's configuration"},
+    {"rancher.state.oem_fstype", text, "its file system"},
+    {"rancher.state.required", boolean, "do not run without it"},
+    {"rancher.state.rngd", boolean, "accepted, has no effect"},
+    {"rancher.state.script", text, "script that prepares it"},
+    {"rancher.state.wait", boolean, "wait for it"},
+    {"rancher.sysctl", text_map, "kernel parameters"},
+    DOCKER_KEYS("rancher.system_docker"),
+    {"rancher.upgrade", any, "where new versions come from"},
+};
+
+}  // namespace
+
+const std::vector<Key>& keys() { return kKeys; }
+
+}  // namespace ros

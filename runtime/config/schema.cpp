@@ -1,0 +1,226 @@
+#include "runtime/config/schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+
+#include "runtime/base/text.h"
+
+namespace ros {
+namespace {
+
+bool is_free_map(KeyType type) {
+  return type == KeyType::any || type == KeyType::text_map || type == KeyType::bool_map ||
+         type == KeyType::pairs;
+}
+
+// The table as a tree, so that a lookup is one step per path component.
+struct SchemaNode {
+  const Key* key = nullptr;
+  std::map<std::string, SchemaNode, std::less<>> children;
+
+  const SchemaNode* child(std::string_view name) const {
+    auto found = children.find(name);
+    if (found == children.end()) found = children.find("*");
+    return found == children.end() ? nullptr : &found->second;
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for (const auto& entry : children) {
+      if (entry.first != "*") all.push_back(entry.first);
+    }
+    return all;
+  }
+};
+
+const SchemaNode& schema() {
+  static const SchemaNode root = [] {
+    SchemaNode tree;
+    for (const Key& key : keys()) {
+      SchemaNode* node = &tree;
+      for (const auto& name : split(key.path, '.')) node = &node->children[name];
+      node->key = &key;
+    }
+    return tree;
+  }();
+  return root;
+}
+
+bool all_scalars(const std::vector<Value>& items) {
+  return std::all_of(items.begin(), items.end(), [](const Value& v) { return v.is_scalar(); });
+}
+
+bool scalar_members(const Value& value) {
+  return value.is_map() &&
+         std::all_of(value.members().begin(), value.members().end(), [](const auto& member) {
+           return member.second.is_scalar() || member.second.is_null();
+         });
+}
+
+bool fits(const Value& value, KeyType type) {
+  if (value.is_null()) return true;  // "key:" with nothing after it means "not set"
+  switch (type) {
+    case KeyType::text:
+      return value.is_scalar();
+    case KeyType::boolean:
+      return value.as_bool().has_value();
+    case KeyType::integer:
+      return value.as_int().has_value();
+    case KeyType::texts:
+      return value.is_scalar() || (value.is_list() && all_scalars(value.items()));
+    case KeyType::text_map:
+      return scalar_members(value);
+    case KeyType::bool_map:
+      return value.is_map() &&
+             std::all_of(value.members().begin(), value.members().end(),
+                         [](const auto& member) { return member.second.as_bool(); });
+    case KeyType::pairs:
+      return scalar_members(value) || (value.is_list() && all_scalars(value.items()));
+    case KeyType::commands:
+      return value.is_list() &&
+             std::all_of(value.items().begin(), value.items().end(), [](const Value& item) {
+               return item.is_scalar() || (item.is_list() && all_scalars(item.items()));
+             });
+    case KeyType::lists:
+      return value.is_list() &&
+             std::all_of(value.items().begin(), value.items().end(), [](const Value& item) {
+               return item.is_list() && all_scalars(item.items());
+             });
+    case KeyType::section:
+      return value.is_map();
+    case KeyType::sections:
+      return value.is_list();
+    case KeyType::any:
+      return true;
+  }
+  return false;
+}
+
+Error unknown(const std::string& path, const std::string& name, const SchemaNode& parent,
+              const Value& value) {
+  Error error{fmt::format("unknown key {}", path), Error::Kind::input};
+  std::string advice;
+  if (const auto near = nearest(name, parent.names())) {
+    advice = fmt::format("did you mean {}?", *near);
+  }
+  if (advice.empty()) return std::move(error).at(value.position());
+  return std::move(std::move(error).at(value.position())).hint(advice);
+}
+
+void check(Value& value, const SchemaNode& node, const std::string& path,
+           std::vector<Error>& problems);
+
+void check_members(Value& map, const SchemaNode& node, const std::string& path,
+                   std::vector<Error>& problems) {
+  std::vector<Value::Member> good;
+  for (auto& [name, value] : map.members()) {
+    const std::string child_path = path.empty() ? name : path + "." + name;
+    const SchemaNode* child = node.child(name);
+    if (!child) {
+      problems.push_back(unknown(child_path, name, node, value));
+      continue;
+    }
+    const KeyType type = child->key ? child->key->type : KeyType::section;
+    if (!fits(value, type)) {
+      problems.push_back(
+          Error{fmt::format("{} must be {}", child_path, describe(type)), Error::Kind::input}.at(
+              value.position()));
+      continue;
+    }
+    check(value, *child, child_path, problems);
+    good.emplace_back(name, std::move(value));
+  }
+  map.members() = std::move(good);
+}
+
+void check(Value& value, const SchemaNode& node, const std::string& path,
+           std::vector<Error>& problems) {
+  const KeyType type = node.key ? node.key->type : KeyType::section;
+  if (type == KeyType::section && value.is_map()) {
+    check_members(value, node, path, problems);
+  } else if (type == KeyType::sections) {
+    const SchemaNode* element = node.child("[]");
+    std::vector<Value> good;
+    for (std::size_t i = 0; i < value.items().size(); ++i) {
+      Value& item = value.items()[i];
+      const std::string item_path = fmt::format("{}[{}]", path, i);
+      if (!item.is_map()) {
+        problems.push_back(Error{fmt::format("{} must be a map", item_path), Error::Kind::input}
+                               .at(item.position()));
+        continue;
+      }
+      if (element) check_members(item, *element, item_path, problems);
+      good.push_back(std::move(item));
+    }
+    value.items() = std::move(good);
+  }
+}
+
+}  // namespace
+
+std::string_view describe(KeyType type) {
+  switch (type) {
+    case KeyType::text:
+      return "a text";
+    case KeyType::boolean:
+      return "true or false";
+    case KeyType::integer:
+      return "a whole number";
+    case KeyType::texts:
+      return "a list of texts";
+    case KeyType::text_map:
+      return "a map of names to texts";
+    case KeyType::bool_map:
+      return "a map of names to true or false";
+    case KeyType::pairs:
+      return "a map, or a list of name=value";
+    case KeyType::commands:
+      return "a list of commands (each a text or a list of texts)";
+    case KeyType::lists:
+      return "a list of lists of texts";
+    case KeyType::any:
+      return "anything";
+    case KeyType::section:
+      return "a map";
+    case KeyType::sections:
+      return "a list of maps";
+  }
+  return "";
+}
+
+const Key* find_key(std::string_view path) {
+  const SchemaNode* node = &schema();
+  for (const auto& name : split(path, '.')) {
+    if (node->key && is_free_map(node->key->type)) return node->key;
+    node = node->child(name);
+    if (!node) return nullptr;
+  }
+  return node->key;
+}
+
+void require_key(std::string_view path) {
+  const SchemaNode* node = &schema();
+  std::string so_far;
+  for (const auto& name : split(path, '.')) {
+    if (node->key && is_free_map(node->key->type)) return;
+    so_far += (so_far.empty() ? "" : ".") + name;
+    const SchemaNode* next = node->child(name);
+    if (!next || name.empty()) throw unknown(std::string{path}, name, *node, Value{});
+    node = next;
+  }
+}
+
+void validate(Value& tree, std::vector<Error>& problems) {
+  if (tree.is_null()) return;
+  if (!tree.is_map()) {
+    problems.push_back(
+        Error{"a map of settings is expected", Error::Kind::input}.at(tree.position()));
+    tree = Value::map();
+    return;
+  }
+  check_members(tree, schema(), "", problems);
+}
+
+}  // namespace ros

@@ -1,0 +1,124 @@
+#include <catch2/catch.hpp>
+
+#include "runtime/base/error.h"
+#include "runtime/config/load.h"
+#include "runtime/config/schema.h"
+
+using namespace ros;
+
+namespace {
+
+struct Root {
+  TempDir folder;
+  const fs::path& path() const { return folder.path(); }
+  void put(const std::string& name, const std::string& text) { write_file(path() / name, text); }
+};
+
+}  // namespace
+
+TEST_CASE("layers count in their order and say where a value comes from") {
+  Root root;
+  root.put("usr/share/ros/os-config.yml", "hostname: one\nrancher: {shutdown_timeout: 60}\n");
+  root.put("var/lib/rancher/conf/cloud-config.d/b.yml", "hostname: three\n");
+  root.put("var/lib/rancher/conf/cloud-config.d/a.yml",
+           "hostname: two\nssh_authorized_keys: [k1, k2]\n");
+  root.put("var/lib/rancher/conf/cloud-config.d/.hidden.yml", "hostname: hidden\n");
+  root.put("var/lib/rancher/conf/cloud-config.d/notes.txt", "hostname: notes\n");
+  Config config = load_config(root.path());
+  CHECK(config.text("hostname") == "three");
+  CHECK(config.texts("ssh_authorized_keys") == std::vector<std::string>{"k1", "k2"});
+  root.put("var/lib/rancher/conf/cloud-config.yml", "#cloud-config\r\nhostname: four\r\n");
+  config = load_config(root.path());
+  CHECK(config.text("hostname") == "four");
+  CHECK(config.find("hostname")->position().file ==
+        (root.path() / "var/lib/rancher/conf/cloud-config.yml").string());
+  root.put("proc/cmdline", "quiet cc.hostname=five rancher.shutdown_timeout=20\n");
+  config = load_config(root.path());
+  CHECK(config.text("hostname") == "five");
+  CHECK(config.find("hostname")->position().file == "kernel command line");
+  CHECK(config.integer("rancher.shutdown_timeout", 0) == 20);
+  CHECK(load_config(root.path(), {false, false}).integer("rancher.shutdown_timeout", 7) == 7);
+  CHECK(config.problems.empty());
+}
+
+TEST_CASE("a bad layer costs itself and no other") {
+  Root root;
+  root.put("usr/share/ros/os-config.yml", "hostname: base\n");
+  root.put("var/lib/rancher/conf/cloud-config.d/a.yml", "hostname: [\n");
+  root.put("var/lib/rancher/conf/cloud-config.d/b.yml", "hostname: good\nrunmcd: [x]\n");
+  const Config config = load_config(root.path());
+  CHECK(config.text("hostname") == "good");
+  REQUIRE(config.problems.size() == 2);
+  CHECK(config.problems[0].find("a.yml:") != std::string::npos);
+  CHECK(config.problems[1].find("b.yml:2:1: unknown key runmcd") != std::string::npos);
+}
+
+TEST_CASE("the kernel command line is read as the old system read it") {
+  const Value tree = parse_command_line(
+      "BOOT=/x rancher.debug rancher.password=a:b?c rancher.state.autoformat=[/dev/sda, /dev/vda] "
+      "rancher.network.interfaces.eth0.dhcp=true cc.hostname=\"my box\" rancher.autologin=tty1 "
+      "rancher.autologin=ttyS0 rancherx.y=1 cc.=1 rancher.=2 rancher..x=3");
+  CHECK(tree.find_path("rancher.debug")->as_bool() == true);
+  CHECK(tree.find_path("rancher.password")->text() == "a:b?c");
+  CHECK(tree.find_path("rancher.state.autoformat")->as_texts() ==
+        std::vector<std::string>{"/dev/sda", "/dev/vda"});
+  CHECK(tree.find_path("rancher.network.interfaces.eth0.dhcp")->as_bool() == true);
+  CHECK(tree.find("hostname")->text() == "my box");
+  CHECK(tree.find_path("rancher.autologin")->as_texts() ==
+        std::vector<std::string>{"tty1", "ttyS0"});
+  CHECK(tree.members().size() == 2);
+}
+
+TEST_CASE("broken parameters do no harm") {
+  CHECK(parse_command_line("rancher.modules=[a,").find_path("rancher.modules")->text() == "[a,");
+  CHECK(parse_command_line("rancher.x=\"open").find_path("rancher.x"));
+  CHECK(parse_command_line("").members().empty());
+  CHECK(command_line_values("console=tty1 x console=ttyS0,115200", "console") ==
+        std::vector<std::string>{"tty1", "ttyS0,115200"});
+}
+
+TEST_CASE("set writes only the user's file, and only what is valid") {
+  Root root;
+  root.put("usr/share/ros/os-config.yml", "rancher: {debug: false}\n");
+  set_user_config("rancher.debug", Value::boolean(true), root.path());
+  set_user_config("hostname", Value::scalar("0123", false), root.path());
+  const auto file = root.path() / "var/lib/rancher/conf/cloud-config.yml";
+  CHECK(read_file(file) == "#cloud-config\nrancher:\n  debug: true\nhostname: \"0123\"\n");
+  CHECK((fs::status(file).permissions() & 0777) == 0600);
+  CHECK_THROWS_WITH(set_user_config("rancher.debug", Value::scalar("maybe"), root.path()),
+                    Catch::Contains("must be true or false"));
+  CHECK_THROWS_AS(set_user_config("rancher.debugg", Value::boolean(true), root.path()), Error);
+  CHECK(load_config(root.path()).flag("rancher.debug"));
+  CHECK(load_config(root.path()).problems.empty());
+}
+
+TEST_CASE("a user's file that cannot be read is not overwritten") {
+  Root root;
+  root.put("var/lib/rancher/conf/cloud-config.yml", "hostname: [\n");
+  CHECK_THROWS_AS(set_user_config("hostname", Value::scalar("x"), root.path()), Error);
+  CHECK(read_file(root.path() / "var/lib/rancher/conf/cloud-config.yml") == "hostname: [\n");
+}
+
+TEST_CASE("an old mistake in the user's file does not forbid changes") {
+  Root root;
+  root.put("var/lib/rancher/conf/cloud-config.yml", "old_key: 1\n");
+  set_user_config("hostname", Value::scalar("x"), root.path());
+  CHECK(load_config(root.path()).text("hostname") == "x");
+}
+
+TEST_CASE("merge goes deep") {
+  Root root;
+  set_user_config("rancher.docker.debug", Value::boolean(true), root.path());
+  merge_user_config(parse_yaml("rancher: {docker: {bip: 10.1.0.1/24}}", "in"), root.path());
+  const Config config = load_config(root.path());
+  CHECK(config.flag("rancher.docker.debug"));
+  CHECK(config.text("rancher.docker.bip") == "10.1.0.1/24");
+  CHECK_THROWS_AS(merge_user_config(parse_yaml("[1]", "in"), root.path()), Error);
+}
+
+TEST_CASE("the configuration that is shipped is valid") {
+  Config config;
+  add_layer(config, read_file(std::string{SOURCE_DIR} + "/recipes/os-config.yml"), "os-config.yml");
+  for (const auto& problem : config.problems) FAIL_CHECK(problem);
+  CHECK(config.find("rancher.services")->members().size() >= 6);
+}

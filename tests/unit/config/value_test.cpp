@@ -1,0 +1,123 @@
+// The tree, and YAML as people and attackers write it.
+#include <catch2/catch.hpp>
+
+#include "runtime/base/error.h"
+#include "runtime/config/value.h"
+
+using namespace ros;
+
+namespace {
+
+std::string error_of(const std::string& text) {
+  try {
+    parse_yaml(text, "f.yml");
+  } catch (const Error& error) {
+    CHECK(error.exit_status() == 2);
+    return error.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("a value knows where it stands") {
+  const Value tree = parse_yaml("a: 1\nb:\n  c: [x, y]\n", "f.yml");
+  REQUIRE(tree.find_path("b.c"));
+  CHECK(tree.find_path("b.c")->position() == Position{"f.yml", 3, 3});
+  CHECK(tree.find_path("b.c")->as_texts() == std::vector<std::string>{"x", "y"});
+  CHECK_FALSE(tree.find_path("b.c.d"));
+  CHECK_FALSE(tree.find_path("a.b"));
+}
+
+TEST_CASE("scalars mean what the reader asks for") {
+  const Value tree = parse_yaml("mode: 0644\nyes: yes\nnone: ~\ntext: \"~\"\nhex: 0x1f\n", "f");
+  CHECK(tree.find("mode")->text() == "0644");
+  CHECK(tree.find("mode")->as_int() == 644);
+  CHECK(tree.find("yes")->as_bool() == true);
+  CHECK(tree.find("none")->is_null());
+  CHECK(tree.find("text")->text() == "~");
+  CHECK(tree.find("hex")->as_int() == 31);
+  CHECK_FALSE(Value::scalar("12x").as_int());
+  CHECK_FALSE(Value::scalar("99999999999999999999").as_int());
+  CHECK_FALSE(Value::scalar("maybe").as_bool());
+}
+
+TEST_CASE("a merge goes into maps and replaces lists") {
+  Value base = parse_yaml("a: {x: 1, y: [1, 2]}\nb: text\n", "base");
+  merge(base, parse_yaml("a: {y: [3], z: 4}\nb: {c: 5}\n", "over"));
+  CHECK(base.find_path("a.x")->text() == "1");
+  CHECK(base.find_path("a.y")->as_texts() == std::vector<std::string>{"3"});
+  CHECK(base.find_path("a.z")->position().file == "over");
+  CHECK(base.find_path("b.c")->text() == "5");
+}
+
+TEST_CASE("paths can be set and erased") {
+  Value tree;
+  tree.set_path("a.b.c", Value::scalar("1"));
+  tree.set_path("a.b", Value::scalar("2"));
+  CHECK(tree.find_path("a.b")->text() == "2");
+  CHECK(tree.erase_path("a.b"));
+  CHECK_FALSE(tree.erase_path("a.b"));
+  CHECK_FALSE(tree.erase_path("x.y"));
+}
+
+TEST_CASE("what is written reads back the same") {
+  Value tree = Value::map();
+  for (const char* text :
+       {"", "plain", "0644", "true", "~", "null", "- x", "a: b", "a #b", " lead", "trail ", "'q'",
+        "\"q\"", "line\nline\n", "line\nline", "\n", "\n\nx\n", " x\ny\n", "x\n\n", "\t", "\x01",
+        "ä", "{", "%", "@", "`", "*a", "&a", "!a", "|", ">", "?", "a:", ":", "=", "<<", "1e3"}) {
+    tree.set(text, Value::scalar(text, false));
+  }
+  tree.set("empty list", Value::list());
+  tree.set("empty map", Value::map());
+  tree.set("none", Value{});
+  tree.set("deep", Value::list({Value::list({Value::scalar("x")}), Value::map()}));
+  const std::string once = to_yaml(tree);
+  const Value again = parse_yaml(once, "f");
+  REQUIRE(again.members().size() == tree.members().size());
+  for (std::size_t i = 0; i < tree.members().size(); ++i) {
+    CAPTURE(tree.members()[i].first, once);
+    CHECK(again.members()[i].first == tree.members()[i].first);
+    CHECK(again.members()[i].second.text() == tree.members()[i].second.text());
+    CHECK(again.members()[i].second.kind() == tree.members()[i].second.kind());
+  }
+  CHECK(to_yaml(again) == once);
+}
+
+TEST_CASE("plain numbers stay plain and quoted ones stay quoted") {
+  CHECK(to_yaml(parse_yaml("a: 10\nb: \"10\"\nc: true\nd: \"true\"\n", "f")) ==
+        "a: 10\nb: \"10\"\nc: true\nd: \"true\"\n");
+}
+
+TEST_CASE("bad YAML is refused with its place") {
+  CHECK(error_of("a: [1, 2\n").find("f.yml:") == 0);
+  CHECK(error_of("a:\n  b: 1\n c: 2\n").find("f.yml:3:") == 0);
+  CHECK(error_of("a: 1\na: 2\n").find("f.yml:2:1: the key a is given twice") == 0);
+  CHECK(error_of("? [x]\n: y\n").find("f.yml:1:") == 0);
+  CHECK(error_of("a: *missing\n").find("f.yml:1:") == 0);
+  CHECK(error_of("a: 1\n---\nb: 2\n").find("one document") != std::string::npos);
+  CHECK_FALSE(error_of("a: \"\\xzz\"\n").empty());
+}
+
+TEST_CASE("aliases, depth and size are bounded") {
+  std::string bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 12; ++i) {
+    bomb += "a" + std::to_string(i) + ": &a" + std::to_string(i) + " [";
+    for (int j = 0; j < 10; ++j) bomb += (j ? ", *a" : "*a") + std::to_string(i - 1);
+    bomb += "]\n";
+  }
+  CHECK(error_of(bomb).find("too many values") != std::string::npos);
+  CHECK_FALSE(error_of(std::string(200, '[') + std::string(200, ']')).empty());
+  CHECK_FALSE(error_of(std::string(100'000, '[')).empty());
+  CHECK(error_of(std::string((4u << 20) + 1, '#')).find("4 MiB") != std::string::npos);
+}
+
+TEST_CASE("an alias of its own parent does not run for ever") {
+  CHECK_FALSE(error_of("a: &x [*x]\n").empty());
+}
+
+TEST_CASE("nothing at all is nothing") {
+  CHECK(parse_yaml("", "f").is_null());
+  CHECK(parse_yaml("#cloud-config\n", "f").is_null());
+}
