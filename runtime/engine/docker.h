@@ -1,0 +1,116 @@
+// The part of the Docker Engine API that the system uses, as plain functions of
+// values. Every call may throw Error; a call to a daemon that is starting blocks
+// until it serves when its socket is activated by init.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runtime/engine/http.h"
+
+namespace ros {
+
+inline constexpr const char* kSystemDocker = "/run/system-docker.sock";
+inline constexpr const char* kUserDocker = "/run/docker.sock";
+
+// What a container is to be. System services leave `restart` at "no": they are
+// restarted by `ros sysinit`, which also knows when not to.
+struct ContainerSpec {
+  std::string image;
+  std::vector<std::string> entrypoint;
+  std::vector<std::string> command;
+  std::vector<std::pair<std::string, std::string>> environment;
+  std::map<std::string, std::string> labels;
+  std::vector<std::string> binds;  // SOURCE:TARGET[:OPTIONS]
+  std::vector<std::string> volumes_from;
+  std::vector<std::string> tmpfs;
+  std::vector<std::string> cap_add, cap_drop, security_opt, devices, dns, extra_hosts, ports;
+  std::map<std::string, std::string> log_opts;
+  std::string restart = "no";
+  std::string log_driver, hostname, user, working_dir, stop_signal;
+  std::string network, pid, ipc, uts, cgroupns;  // empty: the engine's default
+  std::optional<int> oom_score_adj;
+  std::int64_t memory = 0;  // bytes; 0 is no limit
+  bool privileged = false, read_only = false, tty = false, stdin_open = false;
+};
+
+struct Container {
+  std::string id, name, image, state, status;
+  std::map<std::string, std::string> labels;
+  bool running() const { return state == "running"; }
+};
+
+struct ContainerState {
+  std::string id, status;
+  bool running = false;
+  int exit_code = 0;
+  int pid = 0;
+};
+
+struct Event {
+  std::string type, action, id, name;
+  std::map<std::string, std::string> attributes;
+};
+
+// The JSON body of a create request; its SHA-256 tells whether a container that
+// exists is still the one that is wanted.
+std::string create_body(const ContainerSpec& spec);
+
+class Docker {
+ public:
+  explicit Docker(std::string socket) : socket_(std::move(socket)) {}
+
+  void ping() const;
+  std::string version() const;
+  std::string image_id(const std::string& reference) const;  // "" when there is none
+  std::vector<Container> list(bool all, const std::string& label = {}) const;
+  std::optional<ContainerState> inspect(const std::string& name) const;
+  std::string create(const std::string& name, const ContainerSpec& spec) const;
+  void start(const std::string& id) const;  // running already is fine
+  void stop(const std::string& id, int seconds) const;
+  void restart(const std::string& id, int seconds) const;
+  void remove(const std::string& id) const;  // by force; absent is fine
+  int wait(const std::string& id) const;     // blocks; the exit status
+  // Calls `sink` with (stream 1 or 2, bytes) until the log ends.
+  void logs(const std::string& id, bool follow, int lines,
+            const std::function<void(int, std::string_view)>& sink) const;
+  // Calls `sink` for each event until it returns false or the engine closes.
+  // `filter` is the API's filters JSON; `since` a Unix time or 0.
+  void events(const std::string& filter, std::int64_t since,
+              const std::function<bool(const Event&)>& sink) const;
+  // An opened event stream: events from this moment on cannot be missed.
+  ResponseStream open_events(const std::string& filter, std::int64_t since = 0) const;
+
+  const std::string& socket() const noexcept { return socket_; }
+
+ private:
+  Response call(std::string_view method, const std::string& target, std::string_view body,
+                std::initializer_list<int> accepted, const std::string& what) const;
+  std::string socket_;
+};
+
+// Cuts a stream of JSON texts, one a line, into events.
+class EventReader {
+ public:
+  void feed(std::string_view bytes, const std::function<void(const Event&)>& sink);
+
+ private:
+  std::string pending_;
+};
+
+// Takes the frames of an attached log apart (8-byte headers).
+class LogReader {
+ public:
+  void feed(std::string_view bytes, const std::function<void(int, std::string_view)>& sink);
+
+ private:
+  std::string pending_;
+};
+
+}  // namespace ros

@@ -1,0 +1,225 @@
+#include <catch2/catch.hpp>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <thread>
+
+#include "runtime/base/error.h"
+#include "runtime/base/file.h"
+#include "runtime/engine/docker.h"
+#include "runtime/engine/http.h"
+
+using namespace ros;
+
+namespace {
+
+// Feeds `text` in pieces of `size`; returns the body.
+std::string parse(const std::string& text, std::size_t size, int* status = nullptr) {
+  ResponseParser parser;
+  std::string body;
+  for (std::size_t at = 0; at < text.size(); at += size) {
+    parser.feed(text.substr(at, size), body);
+  }
+  parser.finish();
+  if (status) *status = parser.status();
+  return body;
+}
+
+// A server that answers each connection with the next of `answers`.
+class FakeEngine {
+ public:
+  explicit FakeEngine(std::vector<std::string> answers) : answers_(std::move(answers)) {
+    socket_ = (folder_.path() / "s").string();
+    listener_ = Fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, socket_.data(), socket_.size());
+    REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    REQUIRE(::listen(listener_.get(), 8) == 0);
+    thread_ = std::thread{[this] { serve(); }};
+  }
+  ~FakeEngine() {
+    ::shutdown(listener_.get(), SHUT_RDWR);
+    thread_.join();
+  }
+  const std::string& socket() const { return socket_; }
+  std::vector<std::string> requests;  // read after all answers were taken
+
+ private:
+  void serve() {
+    for (const auto& answer : answers_) {
+      const Fd peer{::accept(listener_.get(), nullptr, nullptr)};
+      if (!peer) return;
+      std::string request;
+      char buffer[4096];
+      for (;;) {
+        const auto end = request.find("\r\n\r\n");
+        if (end != std::string::npos) {
+          const auto at = request.find("Content-Length: ");
+          const std::size_t body = at == std::string::npos ? 0 : std::stoul(request.substr(at + 16));
+          if (request.size() >= end + 4 + body) break;
+        }
+        const auto count = ::read(peer.get(), buffer, sizeof buffer);
+        if (count <= 0) break;
+        request.append(buffer, static_cast<std::size_t>(count));
+      }
+      requests.push_back(request);
+      write_all(peer.get(), answer);
+    }
+  }
+
+  TempDir folder_;
+  std::string socket_;
+  std::vector<std::string> answers_;
+  Fd listener_;
+  std::thread thread_;
+};
+
+std::string answer(int status, const std::string& body) {
+  return "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: " +
+         std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+}  // namespace
+
+TEST_CASE("a response is the same however its bytes are cut") {
+  const std::string chunked =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "5;ext=1\r\nhello\r\n1\r\n \r\nA\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n";
+  const std::string sized = "HTTP/1.1 201 Created\r\ncontent-length: 5\r\n\r\nhello";
+  for (std::size_t size = 1; size < chunked.size(); ++size) {
+    CAPTURE(size);
+    CHECK(parse(chunked, size) == "hello 0123456789");
+    int status = 0;
+    CHECK(parse(sized, size, &status) == "hello");
+    CHECK(status == 201);
+  }
+  CHECK(parse("HTTP/1.1 200 OK\r\n\r\nuntil the end", 3) == "until the end");
+  CHECK(parse("HTTP/1.1 204 No Content\r\n\r\n", 3).empty());
+  CHECK(parse("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", 7) == "x");
+}
+
+TEST_CASE("what is no response is refused") {
+  CHECK_THROWS_AS(parse("nonsense\r\n\r\n", 4), Error);
+  CHECK_THROWS_AS(parse("HTTP/1.1 abc\r\n\r\n", 4), Error);
+  CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", 4), Error);
+  CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", 4), Error);
+  CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\nno colon here\r\n\r\n", 4), Error);
+  CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", 4), Error);
+  CHECK_THROWS_AS(
+      parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 4), Error);
+  CHECK_THROWS_AS(
+      parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n", 4), Error);
+  CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\n" + std::string(70'000, 'a'), 1000), Error);
+  CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                            std::string(5000, '1'), 1000), Error);
+}
+
+TEST_CASE("requests reach the engine whole") {
+  FakeEngine engine{{answer(201, R"({"Id":"abc"})"), answer(404, R"({"message":"no such"})"),
+                     answer(304, ""), answer(500, R"({"message":"disk is full"})")}};
+  const Docker docker{engine.socket()};
+  ContainerSpec spec;
+  spec.image = "x";
+  CHECK(docker.create("my name", spec) == "abc");
+  CHECK_FALSE(docker.inspect("gone"));
+  docker.start("abc");
+  CHECK_THROWS_WITH(docker.start("abc"), Catch::Contains("disk is full"));
+  CHECK(engine.requests[0].starts_with("POST /v1.44/containers/create?name=my%20name HTTP/1.1\r\n"));
+  CHECK(engine.requests[0].ends_with(create_body(spec)));
+}
+
+TEST_CASE("an engine that talks nonsense is an error, not a crash") {
+  FakeEngine engine{{answer(200, "<html>"), answer(200, R"({"State":null,"Id":7})"), "",
+                     answer(200, R"([{"Names":[],"Labels":null},{"Id":"i","Names":["/n"]}])")}};
+  const Docker docker{engine.socket()};
+  CHECK_THROWS_AS(docker.inspect("a"), Error);
+  CHECK(docker.inspect("a")->id.empty());
+  CHECK_THROWS_AS(docker.ping(), Error);
+  const auto containers = docker.list(true);
+  REQUIRE(containers.size() == 2);
+  CHECK(containers[1].name == "n");
+}
+
+TEST_CASE("a container is listed, waited for and logged") {
+  std::string frames{"\1\0\0\0\0\0\0\3out\2\0\0\0\0\0\0\3err", 22};
+  FakeEngine engine{
+      {answer(200,
+              R"([{"Id":"1","Names":["/web"],"State":"running","Labels":{"a":"b"},"Image":"i"}])"),
+       answer(200, R"({"StatusCode":3})"), answer(200, frames)}};
+  const Docker docker{engine.socket()};
+  const auto list = docker.list(true, "a=b");
+  REQUIRE(list.size() == 1);
+  CHECK(list[0].running());
+  CHECK(list[0].labels.at("a") == "b");
+  CHECK(docker.wait("1") == 3);
+  std::string out, err;
+  docker.logs("1", false, 10, [&](int stream, std::string_view bytes) {
+    (stream == 2 ? err : out) += bytes;
+  });
+  CHECK(out == "out");
+  CHECK(err == "err");
+}
+
+TEST_CASE("nobody there is an error") {
+  CHECK_THROWS_WITH(Docker{"/nonexistent/socket"}.ping(), Catch::Contains("/nonexistent/socket"));
+  CHECK_THROWS_AS(Docker{std::string(200, 'x')}.ping(), Error);
+}
+
+TEST_CASE("log frames and events survive any cut") {
+  const std::string frames{"\1\0\0\0\0\0\0\5hello\2\0\0\0\0\0\0\1x", 22};
+  const std::string events =
+      "{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"1\",\"Attributes\":"
+      "{\"name\":\"web\",\"exitCode\":\"1\"}}}\nnot json\n{\"Type\":\"daemon\",\"Action\":\"reload\"}\n";
+  for (std::size_t size = 1; size < 40; ++size) {
+    LogReader logs;
+    std::string text;
+    for (std::size_t at = 0; at < frames.size(); at += size) {
+      logs.feed(frames.substr(at, size), [&](int stream, std::string_view bytes) {
+        text += std::to_string(stream) + std::string{bytes};
+      });
+    }
+    CHECK(text == "1hello2x");
+    EventReader reader;
+    std::vector<Event> seen;
+    for (std::size_t at = 0; at < events.size(); at += size) {
+      reader.feed(events.substr(at, size), [&](const Event& event) { seen.push_back(event); });
+    }
+    REQUIRE(seen.size() == 2);
+    CHECK(seen[0].name == "web");
+    CHECK(seen[0].attributes.at("exitCode") == "1");
+    CHECK(seen[1].action == "reload");
+  }
+}
+
+TEST_CASE("the create request says what the service says") {
+  ContainerSpec spec;
+  spec.image = "rancher/os:latest";
+  spec.command = {"ros", "x \"quoted\""};
+  spec.privileged = true;
+  spec.uts = "host";
+  spec.hostname = "ignored with uts host";
+  spec.binds = {"/a:/b:ro"};
+  spec.environment = {{"A", "1"}};
+  spec.ports = {"127.0.0.1:80:8080", "53/udp"};
+  spec.memory = 1 << 20;
+  const std::string body = create_body(spec);
+  for (const char* part :
+       {R"("Image":"rancher/os:latest")", R"("Cmd":["ros","x \"quoted\""])", R"("Privileged":true)",
+        R"("UTSMode":"host")", R"("Binds":["/a:/b:ro"])", R"("Env":["A=1"])", R"("Memory":1048576)",
+        R"("8080/tcp":[{"HostIp":"127.0.0.1","HostPort":"80"}])", R"("53/udp")",
+        R"("RestartPolicy":{"Name":"no"})"}) {
+    CAPTURE(body, part);
+    CHECK(body.find(part) != std::string::npos);
+  }
+  CHECK(body.find("Hostname") == std::string::npos);
+  CHECK(body == create_body(spec));
+  spec.command.push_back("\xff");  // no UTF-8: no exception
+  CHECK(create_body(spec) != body);
+}
+
+TEST_CASE("percent encoding keeps only what needs none") {
+  CHECK(percent_encode("a b/c?{}ä~") == "a%20b%2Fc%3F%7B%7D%C3%A4~");
+}
