@@ -1,0 +1,177 @@
+// `ros config`: what the configuration is, and changing it.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+#include "runtime/base/file.h"
+#include "runtime/config/load.h"
+#include "runtime/config/schema.h"
+#include "runtime/ros/verbs.h"
+
+namespace ros {
+namespace {
+
+constexpr const char* kHelp =
+    "usage: ros config get KEY               the value that counts (maps and lists as YAML)\n"
+    "       ros config set KEY VALUE         VALUE is YAML; kept in cloud-config.yml\n"
+    "       ros config merge [-i FILE]       merge a cloud-config (default: standard input)\n"
+    "       ros config validate [-i FILE]    check a cloud-config\n"
+    "       ros config export [-f] [-p] [-o FILE]\n"
+    "           -f, --full     with the defaults of the system\n"
+    "           -p, --private  with secrets\n"
+    "       ros config where KEY             which file gave the value\n"
+    "       ros config keys                  every key with its type and meaning\n";
+
+void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+
+// Removes "-x VALUE" or "--long VALUE" from `arguments`; "" when not given.
+std::string take_option(Arguments& arguments, std::string_view brief, std::string_view name) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] != brief && arguments[i] != name) continue;
+    if (i + 1 == arguments.size()) {
+      throw Error{arguments[i] + " needs a value", Error::Kind::usage};
+    }
+    const std::string value = arguments[i + 1];
+    arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(i),
+                    arguments.begin() + static_cast<std::ptrdiff_t>(i) + 2);
+    return value;
+  }
+  return {};
+}
+
+bool take_flag(Arguments& arguments, std::string_view brief, std::string_view name) {
+  return std::erase_if(arguments, [&](const std::string& argument) {
+           return argument == brief || argument == name;
+         }) > 0;
+}
+
+void expect(const Arguments& arguments, std::size_t count, const char* usage) {
+  if (arguments.size() != count) throw Error{usage, Error::Kind::usage}.hint("ros config --help");
+}
+
+int get(const Arguments& arguments) {
+  expect(arguments, 1, "ros config get needs one KEY");
+  require_key(arguments[0]);
+  require_root();
+  const Config config = load_config();
+  const Value* value = config.find(arguments[0]);
+  if (!value || value->is_null()) {
+    print("\n");
+  } else if (value->is_scalar()) {
+    print(value->text() + "\n");
+  } else {
+    print(to_yaml(*value));
+  }
+  return 0;
+}
+
+int where(const Arguments& arguments) {
+  expect(arguments, 1, "ros config where needs one KEY");
+  require_key(arguments[0]);
+  require_root();
+  const Config config = load_config();
+  const Value* value = config.find(arguments[0]);
+  if (!value) {
+    print("not set\n");
+    return 1;
+  }
+  const auto& at = value->position();
+  print(at.line > 0 ? fmt::format("{}:{}:{}\n", at.file, at.line, at.column) : at.file + "\n");
+  return 0;
+}
+
+int set(const Arguments& arguments) {
+  expect(arguments, 2, "ros config set needs KEY and VALUE");
+  require_key(arguments[0]);
+  require_root();
+  set_user_config(arguments[0], parse_yaml(arguments[1], "VALUE"));
+  return 0;
+}
+
+std::string input_text(const std::string& file) {
+  return file.empty() || file == "-" ? read_to_end(STDIN_FILENO) : read_file(file);
+}
+
+// Parses and validates; throws with every problem.
+Value checked(const std::string& text, const std::string& file) {
+  Value tree = parse_yaml(text, file.empty() ? "standard input" : file);
+  Value copy = tree;
+  std::vector<Error> errors;
+  validate(copy, errors);
+  Problems problems;
+  for (const auto& error : errors) problems.add(error);
+  problems.throw_if_any();
+  return tree;
+}
+
+int merge_file(Arguments arguments) {
+  const std::string file = take_option(arguments, "-i", "--input");
+  expect(arguments, 0, "ros config merge takes no KEY");
+  require_root();
+  merge_user_config(checked(input_text(file), file));
+  return 0;
+}
+
+int validate_file(Arguments arguments) {
+  const std::string file = take_option(arguments, "-i", "--input");
+  expect(arguments, 0, "ros config validate takes no KEY");
+  checked(input_text(file), file);
+  return 0;
+}
+
+int export_all(Arguments arguments) {
+  const std::string file = take_option(arguments, "-o", "--output");
+  const bool full = take_flag(arguments, "-f", "--full");
+  const bool secrets = take_flag(arguments, "-p", "--private");
+  expect(arguments, 0, "ros config export: unknown argument");
+  require_root();
+  Config config = load_config("/", {full, true});
+  config.tree.erase_path("rancher.password");
+  config.tree.erase_path("rancher.autologin");
+  if (!secrets) {
+    for (const char* key : {"rancher.ssh.keys", "rancher.registry_auths", "rancher.docker.ca_key",
+                            "rancher.docker.ca_cert", "rancher.docker.server_key",
+                            "rancher.docker.server_cert"}) {
+      config.tree.erase_path(key);
+    }
+  }
+  const std::string text = "#cloud-config\n" + to_yaml(config.tree);
+  if (file.empty()) {
+    print(text);
+  } else {
+    write_file_atomically(file, text, 0600);
+  }
+  return 0;
+}
+
+int list_keys(const Arguments&) {
+  for (const Key& key : keys()) {
+    print(fmt::format("{}: {}\n    {}\n", key.path, describe(key.type), key.description));
+  }
+  return 0;
+}
+
+}  // namespace
+
+int config_verb(const Arguments& arguments) {
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
+    print(kHelp);
+    return arguments.empty() ? 2 : 0;
+  }
+  const Arguments rest{arguments.begin() + 1, arguments.end()};
+  const std::string& verb = arguments[0];
+  if (verb == "get") return get(rest);
+  if (verb == "set") return set(rest);
+  if (verb == "merge") return merge_file(rest);
+  if (verb == "validate") return validate_file(rest);
+  if (verb == "export") return export_all(rest);
+  if (verb == "where") return where(rest);
+  if (verb == "keys") return list_keys(rest);
+  unknown_word("ros config", verb,
+               {"get", "set", "merge", "validate", "export", "where", "keys"});
+}
+
+}  // namespace ros

@@ -1,0 +1,194 @@
+// `ros console-init`: main process of service `console`. Prepares the users'
+// side of the system once a boot, then keeps getty and sshd running.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/base/text.h"
+#include "runtime/ros/announce.h"
+#include "runtime/ros/console.h"
+#include "runtime/ros/process.h"
+#include "runtime/ros/settings.h"
+#include "runtime/ros/verbs.h"
+
+namespace ros {
+namespace {
+
+constexpr const char* kDone = "/run/ros/console-done";
+constexpr const char* kHostKeys = "/var/lib/rancher/ssh";
+
+void try_run(const std::vector<std::string>& argv) {
+  if (const int status = run(argv); status != 0) {
+    announce_error(fmt::format("{} ended with status {}", quote(argv), status));
+  }
+}
+
+// Host keys survive because they live with the state; /etc/ssh gets links.
+void prepare_host_keys(const Config& config) {
+  fs::create_directories(kHostKeys);
+  for (const char* kind : {"ed25519", "ecdsa"}) {
+    const std::string name = fmt::format("ssh_host_{}_key", kind);
+    const fs::path file = fs::path{kHostKeys} / name;
+    const std::string given = config.text(fmt::format("rancher.ssh.keys.{}", kind));
+    if (!given.empty() && try_read_file(file) != given) {
+      write_file_atomically(file, given, 0600);
+      write_file_atomically(file.string() + ".pub", capture({"ssh-keygen", "-y", "-f", file.string()}));
+    }
+    if (!fs::exists(file)) {
+      // Made under another name: a key that was cut short by a power loss is no key.
+      const std::string fresh = file.string() + ".new";
+      fs::remove(fresh);
+      fs::remove(fresh + ".pub");
+      try_run({"ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", fresh});
+      fs::rename(fresh + ".pub", file.string() + ".pub");
+      fs::rename(fresh, file);
+      ::sync();
+    }
+    for (const char* suffix : {"", ".pub"}) {
+      const std::string link = "/etc/ssh/" + name + suffix;
+      boost::system::error_code ignored;
+      fs::remove(link, ignored);
+      fs::create_symlink(file.string() + suffix, link, ignored);
+    }
+  }
+}
+
+void set_password(const Config& config) {
+  const std::string password = config.text("rancher.password");
+  const auto disabled = config.texts("rancher.disable");
+  if (password.empty() ||
+      std::find(disabled.begin(), disabled.end(), "password") != disabled.end()) {
+    return;
+  }
+  capture({"chpasswd", "-c", "SHA512"}, "rancher:" + password + "\n");
+}
+
+// In a process of its own: a command may take as long as it likes.
+pid_t start_user_commands() {
+  SpawnOptions options;
+  options.new_session = true;
+  return spawn({"/proc/self/exe", "console-init", "--run-commands"}, options);
+}
+
+int run_user_commands() {
+  const Config config = load_config();
+  const std::string script = std::string{"/"} + kConfigFolder + "/cloud-config-script";
+  if (fs::exists(script)) try_run({script});
+  const Value* list = config.find("runcmd");
+  if (!list) return 0;
+  for (const auto& item : list->items()) {
+    const auto argv = item.is_list() ? item.as_texts()
+                                     : std::vector<std::string>{"/bin/sh", "-c", item.text()};
+    if (argv.empty()) continue;
+    int status = 127;
+    try {
+      status = run(argv);
+    } catch (const Error& error) {
+      announce_error(error.what());
+    }
+    if (status != 0) {
+      const auto& at = item.position();
+      announce_error(fmt::format("{}:{}:{}: runcmd {} ended with status {}; the rest is not run",
+                                 at.file, at.line, at.column, quote(argv), status));
+      return 0;
+    }
+  }
+  return 0;
+}
+
+void prepare_once(const Config& config, std::vector<std::string>& problems) {
+  const auto step = [&](auto&& function) {
+    try {
+      function();
+    } catch (const std::exception& error) {
+      problems.emplace_back(error.what());
+    }
+  };
+  fs::create_directories("/run/sshd");
+  fs::create_directories("/run/lock");
+  step([&] { apply_ssh_keys(config, load_metadata()); });
+  step([&] { set_password(config); });
+  step([&] { write_files(config, "console", problems); });
+}
+
+}  // namespace
+
+std::vector<std::string> getty_consoles(std::string_view command_line,
+                                        const std::vector<std::string>& autologin) {
+  std::vector<std::string> found;
+  const auto add = [&](std::string name) {
+    name = name.substr(0, name.find(','));
+    if (name == "tty0" || name == "tty") name = "tty1";
+    if (!name.starts_with("tty") || name.find('/') != std::string::npos) return;
+    if (std::find(found.begin(), found.end(), name) == found.end()) found.push_back(name);
+  };
+  for (const auto& name : command_line_values(command_line, "console")) add(name);
+  for (const auto& name : autologin) add(name);
+  if (found.empty()) add("tty1");
+  return found;
+}
+
+std::vector<std::string> getty_command(const std::string& tty, bool autologin) {
+  std::vector<std::string> argv{"agetty", "--noclear"};
+  if (autologin) argv.insert(argv.end(), {"--autologin", "rancher"});
+  const bool serial = tty.size() > 3 && !std::isdigit(static_cast<unsigned char>(tty[3]));
+  if (serial) argv.push_back("--keep-baud");
+  argv.push_back(tty);
+  if (serial) argv.push_back("115200,57600,38400,9600");
+  argv.push_back(serial ? "vt220" : "linux");
+  return argv;
+}
+
+std::vector<std::string> sshd_command(const Config& config) {
+  std::vector<std::string> argv{"/usr/sbin/sshd", "-D"};
+  if (const auto port = config.integer("rancher.ssh.port", 0); port > 0) {
+    argv.insert(argv.end(), {"-o", fmt::format("Port={}", port)});
+  }
+  if (const auto address = config.text("rancher.ssh.listen_address"); !address.empty()) {
+    argv.insert(argv.end(), {"-o", "ListenAddress=" + address});
+  }
+  if (!config.text("rancher.password").empty()) {
+    argv.insert(argv.end(), {"-o", "PasswordAuthentication=yes"});
+  }
+  return argv;
+}
+
+int console_init_verb(const Arguments& arguments) {
+  log::set_name("console");
+  if (!arguments.empty() && arguments[0] == "--run-commands") return run_user_commands();
+  const Config config = load_config();
+  std::vector<std::string> problems;
+  const bool first = !fs::exists(kDone);
+  if (first) prepare_once(config, problems);
+
+  std::vector<std::vector<std::string>> programs;
+  auto logins = config.texts("rancher.autologin");
+  const auto disabled = config.texts("rancher.disable");
+  if (std::find(disabled.begin(), disabled.end(), "autologin") != disabled.end()) logins.clear();
+  for (const auto& tty : getty_consoles(try_read_file("/proc/cmdline").value_or(""), logins)) {
+    if (!fs::exists("/dev/" + tty)) continue;
+    const bool automatic = std::find(logins.begin(), logins.end(), tty) != logins.end();
+    programs.push_back(getty_command(tty, automatic));
+  }
+  if (config.flag("rancher.ssh.daemon", true)) {
+    try {
+      prepare_host_keys(config);
+    } catch (const std::exception& error) {
+      problems.emplace_back(error.what());
+    }
+    programs.push_back(sshd_command(config));
+  }
+  for (const auto& problem : problems) announce_error(problem);
+  if (first) {
+    write_file(kDone, "");
+    start_user_commands();
+  }
+  return keep_running(programs);
+}
+
+}  // namespace ros

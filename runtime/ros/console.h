@@ -1,0 +1,18 @@
+// The parts of the console's set-up that are plain functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/config/load.h"
+
+namespace ros {
+
+// Terminals that get a getty: those of console=…, and those with autologin.
+std::vector<std::string> getty_consoles(std::string_view command_line,
+                                        const std::vector<std::string>& autologin);
+std::vector<std::string> getty_command(const std::string& tty, bool autologin);
+std::vector<std::string> sshd_command(const Config& config);
+
+}  // namespace ros

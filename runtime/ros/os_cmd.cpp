@@ -1,0 +1,43 @@
+// `ros os`, and the small things that every verb uses.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+#include "runtime/engine/docker.h"
+#include "runtime/ros/process.h"
+#include "runtime/ros/verbs.h"
+
+namespace ros {
+
+int os_verb(const Arguments& arguments) {
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
+    std::fputs("usage: ros os version\n", stdout);
+    return arguments.empty() ? 2 : 0;
+  }
+  if (arguments[0] != "version") unknown_word("ros os", arguments[0], {"version"});
+  std::fputs(ROSBUILD_VERSION "\n", stdout);
+  return 0;
+}
+
+int system_docker_verb(const Arguments& arguments) {
+  std::vector<std::string> argv{"docker", "-H", std::string{"unix://"} + kSystemDocker};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  exec(argv);
+}
+
+void unknown_word(const std::string& what, const std::string& word,
+                  const std::vector<std::string>& known) {
+  Error error{fmt::format("{}: there is no {}", what, word), Error::Kind::usage};
+  const auto near = nearest(word, known);
+  throw std::move(error).hint(near ? fmt::format("did you mean {}?", *near)
+                                   : fmt::format("one of: {}", join(known, ", ")));
+}
+
+void require_root() {
+  if (::geteuid() != 0) throw Error{"this needs root"}.hint("sudo ros …");
+}
+
+}  // namespace ros

@@ -1,0 +1,35 @@
+// Starting programs of the base layer, without a shell in between.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ros {
+
+struct SpawnOptions {
+  std::vector<std::string> environment;  // NAME=VALUE, added to our own
+  int input = -1;                        // becomes stdin; -1: /dev/null
+  int output = -1;                       // becomes stdout; -1: ours
+  bool new_session = false;
+};
+
+// Throws Error when the program cannot be started.
+pid_t spawn(const std::vector<std::string>& argv, const SpawnOptions& options = {});
+// Waits; the exit status, or 128 + signal.
+int wait_for(pid_t pid);
+int run(const std::vector<std::string>& argv, const SpawnOptions& options = {});
+// Runs with `input` on stdin and returns stdout; throws Error on a bad exit.
+std::string capture(const std::vector<std::string>& argv, std::string_view input = {});
+// Replaces this process; throws Error when it cannot.
+[[noreturn]] void exec(const std::vector<std::string>& argv,
+                       const std::vector<std::string>& environment = {});
+
+// Runs `argvs` until SIGTERM, SIGINT or the end of `until` (0: none), each
+// started again when it ends (at most once a second); then ends them all.
+// Adopted children are reaped on the way. Returns the exit status to use.
+int keep_running(const std::vector<std::vector<std::string>>& argvs, pid_t until = 0);
+
+}  // namespace ros

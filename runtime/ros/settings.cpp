@@ -1,0 +1,194 @@
+#include "runtime/ros/settings.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+#include "runtime/ros/process.h"
+
+namespace ros {
+namespace {
+
+struct Account {
+  std::string name;
+  unsigned id;
+};
+constexpr unsigned kKeepOwner = static_cast<unsigned>(-1);
+
+// Numbers of a user or group from the given file, whose lines begin NAME:x:ID.
+unsigned id_of(const std::string& name, const fs::path& file) {
+  unsigned id = 0;
+  const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), id);
+  if (code == std::errc{} && end == name.data() + name.size()) return id;
+  for (const auto& line : split(try_read_file(file).value_or(""), '\n')) {
+    const auto fields = split(line, ':');
+    if (fields.size() < 3 || fields[0] != name) continue;
+    std::from_chars(fields[2].data(), fields[2].data() + fields[2].size(), id);
+    return id;
+  }
+  throw Error{fmt::format("there is no {} in {}", name, file.string()), Error::Kind::input};
+}
+
+void give_to(const fs::path& path, unsigned user, unsigned group) {
+  // Links are not followed: the home folder belongs to its user.
+  if (::lchown(path.c_str(), user, group) != 0) {
+    throw Error::from_errno("cannot change the owner of " + path.string());
+  }
+}
+
+void write_one(const Value& entry, const fs::path& root) {
+  const auto text = [&](const char* key) {
+    const Value* member = entry.find(key);
+    return member ? member->text() : std::string{};
+  };
+  const std::string path = text("path");
+  if (!path.starts_with('/')) throw Error{"path must begin with /", Error::Kind::input};
+  unsigned mode = 0644;
+  if (const std::string octal = text("permissions"); !octal.empty()) {
+    const auto [end, code] =
+        std::from_chars(octal.data(), octal.data() + octal.size(), mode, 8);
+    if (code != std::errc{} || end != octal.data() + octal.size() || mode > 07777) {
+      throw Error{fmt::format("permissions {} is no octal mode", octal), Error::Kind::input};
+    }
+  }
+  unsigned user = kKeepOwner, group = kKeepOwner;
+  if (const std::string owner = text("owner"); !owner.empty()) {
+    const auto parts = split(owner, ':');
+    user = id_of(parts[0], root / "etc/passwd");
+    group = parts.size() > 1 ? id_of(parts[1], root / "etc/group") : kKeepOwner;
+  }
+  const fs::path target = root / path.substr(1);
+  const std::string content = decode_content(text("content"), text("encoding"));
+  write_file_atomically(target, content, mode);
+  if (::chmod(target.c_str(), mode) != 0) throw Error::from_errno("chmod " + path);
+  if (user != kKeepOwner || group != kKeepOwner) {
+    if (::chown(target.c_str(), user, group) != 0) throw Error::from_errno("chown " + path);
+  }
+}
+
+}  // namespace
+
+void apply_hostname(const std::string& name) {
+  if (::sethostname(name.data(), name.size()) != 0) throw Error::from_errno("set host name " + name);
+  write_file("/etc/hostname", name + "\n");
+  std::string hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+  hosts += fmt::format("127.0.1.1\t{}\n", name);
+  write_file("/etc/hosts", hosts);
+}
+
+void apply_sysctl(const Config& config, std::vector<std::string>& problems) {
+  for (const auto& [name, value] : config.pairs("rancher.sysctl")) {
+    const std::string path =
+        "/proc/sys/" + (name.find('/') == std::string::npos ? replace_all(name, ".", "/") : name);
+    const Fd file{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+    const std::string line = value + "\n";
+    if (!file || path.find("..") != std::string::npos ||
+        ::write(file.get(), line.data(), line.size()) < 0) {
+      problems.push_back(fmt::format("rancher.sysctl: {}={}: {}", name, value, std::strerror(errno)));
+    }
+  }
+}
+
+void load_modules(const Config& config, std::vector<std::string>& problems) {
+  for (const auto& entry : config.texts("rancher.modules")) {
+    auto argv = words(entry);
+    if (argv.empty()) continue;
+    argv.insert(argv.begin(), {"modprobe", "--"});
+    try {
+      if (run(argv) != 0) problems.push_back("rancher.modules: cannot load " + entry);
+    } catch (const Error& error) {
+      problems.emplace_back(error.what());
+    }
+  }
+}
+
+void bring_up_loopback() {
+  const Fd socket{::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  ifreq request{};
+  std::memcpy(request.ifr_name, "lo", 3);
+  if (!socket || ::ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0) return;
+  request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP | IFF_RUNNING);
+  ::ioctl(socket.get(), SIOCSIFFLAGS, &request);
+}
+
+void apply_ssh_keys(const Config& config, const Metadata& metadata, const fs::path& root) {
+  std::vector<std::string> wanted = config.texts("ssh_authorized_keys");
+  wanted.insert(wanted.end(), metadata.ssh_keys.begin(), metadata.ssh_keys.end());
+  for (const Account& account : {Account{"rancher", 1100}, Account{"docker", 1101}}) {
+    const fs::path home = root / "home" / account.name;
+    const fs::path folder = home / ".ssh";
+    const fs::path file = folder / "authorized_keys";
+    boost::system::error_code ignored;
+    if (fs::is_symlink(folder, ignored) || fs::is_symlink(file, ignored)) {
+      throw Error{file.string() + " is a link; it is left alone"};
+    }
+    const bool new_home = !fs::exists(home);
+    fs::create_directories(folder);
+    std::vector<std::string> lines;
+    const auto add = [&](std::string_view line) {
+      const std::string key{trim(line)};
+      if (!key.empty() && std::find(lines.begin(), lines.end(), key) == lines.end()) {
+        lines.push_back(key);
+      }
+    };
+    for (const auto& key : wanted) {
+      for (const auto& line : split(key, '\n')) add(line);
+    }
+    for (const auto& line : split(try_read_file(file).value_or(""), '\n')) add(line);
+    if (!lines.empty()) write_file_atomically(file, join(lines, "\n") + "\n", 0600);
+    fs::permissions(folder, static_cast<fs::perms>(0700));
+    if (root != "/" && ::geteuid() != 0) continue;  // a test in a folder of its own
+    if (new_home) give_to(home, account.id, account.id);
+    give_to(folder, account.id, account.id);
+    if (fs::exists(file)) give_to(file, account.id, account.id);
+  }
+}
+
+void write_files(const Config& config, const std::string& container,
+                 std::vector<std::string>& problems, const fs::path& root) {
+  const Value* list = config.find("write_files");
+  if (!list) return;
+  for (const auto& entry : list->items()) {
+    const Value* where = entry.find("container");
+    const std::string wanted = where && !where->text().empty() ? where->text() : "console";
+    if (wanted != container) continue;
+    try {
+      write_one(entry, root);
+    } catch (const std::exception& error) {
+      const Value* path = entry.find("path");
+      const auto& at = entry.position();
+      problems.push_back(fmt::format("{}:{}:{}: write_files {}: {}", at.file, at.line, at.column,
+                                     path ? path->text() : "", error.what()));
+    }
+  }
+}
+
+std::string decode_content(const std::string& content, const std::string& encoding) {
+  const auto unzip = [](const std::string& bytes) { return capture({"gzip", "-dc"}, bytes); };
+  const auto base64 = [](const std::string& text) {
+    const auto bytes = decode_base64(text);
+    if (!bytes) throw Error{"the content is no base64", Error::Kind::input};
+    return *bytes;
+  };
+  if (encoding.empty() || encoding == "text/plain") return content;
+  if (encoding == "b64" || encoding == "base64") return base64(content);
+  if (encoding == "gz" || encoding == "gzip") return unzip(content);
+  for (const char* name : {"gz+b64", "gz+base64", "gzip+b64", "gzip+base64"}) {
+    if (encoding == name) return unzip(base64(content));
+  }
+  throw Error{fmt::format("unknown encoding {}", encoding), Error::Kind::input}.hint(
+      "b64, gzip or gz+b64");
+}
+
+}  // namespace ros

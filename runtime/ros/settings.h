@@ -1,0 +1,27 @@
+// Settings of the configuration that are applied to the kernel and to /etc.
+#pragma once
+
+#include <string>
+
+#include "runtime/config/load.h"
+#include "runtime/ros/datasource.h"
+
+namespace ros {
+
+void apply_hostname(const std::string& name);  // kernel, /etc/hostname, /etc/hosts
+void apply_sysctl(const Config& config, std::vector<std::string>& problems);
+void load_modules(const Config& config, std::vector<std::string>& problems);
+void bring_up_loopback();
+
+// ~/.ssh/authorized_keys of rancher and docker: the keys of the configuration
+// and of the metadata, then those that somebody added by hand.
+void apply_ssh_keys(const Config& config, const Metadata& metadata, const fs::path& root = "/");
+
+// write_files entries for `container` ("" and "console" mean the same).
+void write_files(const Config& config, const std::string& container,
+                 std::vector<std::string>& problems, const fs::path& root = "/");
+
+// content of a write_files entry; throws Error for a bad encoding.
+std::string decode_content(const std::string& content, const std::string& encoding);
+
+}  // namespace ros

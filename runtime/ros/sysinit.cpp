@@ -1,0 +1,108 @@
+// `ros sysinit`: what happens between "system Docker starts" and "ready".
+//
+// init starts it and starts it again should it end; the services themselves do
+// not notice. The order below is the order of the boot.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/base/text.h"
+#include "runtime/ros/announce.h"
+#include "runtime/ros/settings.h"
+#include "runtime/ros/supervisor.h"
+#include "runtime/ros/verbs.h"
+#include "runtime/ros/watch.h"
+
+namespace ros {
+namespace {
+
+constexpr const char* kReady = "/run/ros/ready";
+constexpr int kNoAddressAfterMs = 20'000;
+
+// Configuration that a disk brings counts from its first boot on, so that it is
+// read before anything else is done.
+Config configure(std::vector<std::string>& problems) {
+  Config config = load_config();
+  if (const auto data = fetch_user_data(config, problems)) {
+    log::info("configuration from " + data->source);
+    save_user_data(*data, problems);
+    config = load_config();
+  }
+  return config;
+}
+
+// agetty shows /etc/issue and follows the \4 and \6 in it by itself.
+void write_issue() {
+  std::string text = fmt::format("RancherOS {} \\n \\l\n", ROSBUILD_VERSION);
+  std::string last;
+  for (const auto& address : addresses()) {
+    if (address.interface == last) continue;
+    last = address.interface;
+    text += fmt::format("{}: \\4{{{}}} \\6{{{}}}\n", last, last, last);
+  }
+  text += "\n";
+  if (try_read_file("/etc/issue") != text) write_file_atomically("/etc/issue", text);
+}
+
+void say_ready() {
+  announce(fmt::format("rancheros: ready in {:.2f} s", uptime()));
+  for (const auto& address : addresses()) {
+    announce(fmt::format("  {} {}", address.interface, address.address));
+  }
+  write_file(kReady, fmt::format("{:.2f}\n", uptime()));
+}
+
+}  // namespace
+
+int sysinit_verb(const Arguments&) {
+  log::set_name("ros");
+  fs::create_directories("/run/ros");
+  std::vector<std::string> problems;
+  Config config = configure(problems);
+  log::set_debug(config.flag("rancher.debug"));
+  problems.insert(problems.end(), config.problems.begin(), config.problems.end());
+  bring_up_loopback();
+  try {
+    apply_hostname(hostname_of(config, load_metadata()));
+  } catch (const Error& error) {
+    problems.emplace_back(error.what());
+  }
+  auto services = services_of(config, problems);
+  const bool restarted = fs::exists(kReady);
+  Supervisor supervisor{std::move(services)};
+  supervisor.start();
+
+  // The engine is starting; this fits beside it.
+  apply_sysctl(config, problems);
+  load_modules(config, problems);
+  if (!restarted) {
+    for (const auto& problem : problems) announce_error(problem);
+  }
+  write_issue();
+
+  wait_for_engine(kUserDocker);
+  if (!restarted) say_ready();
+  bool connected = !addresses().empty();
+  if (!connected) {
+    // Says so once, and again when an address comes.
+    watch_addresses(kNoAddressAfterMs, [&] { return !(connected = !addresses().empty()); });
+    if (!connected) announce("rancheros: no network address yet; the network service keeps trying");
+  }
+  bool announced = connected && !restarted;
+  auto known = announced ? addresses() : std::vector<Address>{};
+  watch_addresses(-1, [&] {
+    const auto now = addresses();
+    for (const auto& address : now) {
+      if (std::find(known.begin(), known.end(), address) == known.end() && !restarted) {
+        announce(fmt::format("  {} {}", address.interface, address.address));
+      }
+    }
+    if (now != known) write_issue();
+    known = now;
+    return true;
+  });
+  return 0;
+}
+
+}  // namespace ros

@@ -1,0 +1,278 @@
+// The parts of `ros` that are functions of their arguments or of a folder.
+#include <catch2/catch.hpp>
+#include <signal.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "runtime/base/error.h"
+#include "runtime/ros/console.h"
+#include "runtime/ros/datasource.h"
+#include "runtime/ros/label.h"
+#include "runtime/ros/netconf.h"
+#include "runtime/ros/process.h"
+#include "runtime/ros/services.h"
+#include "runtime/ros/settings.h"
+#include "runtime/ros/user_docker.h"
+#include "runtime/ros/verbs.h"
+
+using namespace ros;
+
+namespace {
+
+Config config_of(const std::string& text) {
+  Config config;
+  add_layer(config, text, "c.yml");
+  for (const auto& problem : config.problems) FAIL_CHECK(problem);
+  return config;
+}
+
+std::vector<std::string> names(const std::vector<Service>& services) {
+  std::vector<std::string> list;
+  for (const auto& service : services) list.push_back(service.name);
+  return list;
+}
+
+}  // namespace
+
+TEST_CASE("services are put in the order that their labels ask for") {
+  std::vector<std::string> problems;
+  const auto services = services_of(config_of(R"(
+rancher:
+  services_include: {off: false, a: true}
+  services:
+    a: {labels: {io.rancher.os.scope: system, io.rancher.os.after: "b, nowhere"}}
+    b: {labels: {io.rancher.os.scope: system}}
+    c: {labels: {io.rancher.os.scope: system, io.rancher.os.before: b}}
+    off: {image: x}
+)"), problems);
+  CHECK(names(services) == std::vector<std::string>{"c", "b", "a"});
+  CHECK(problems.empty());
+  CHECK(services[0].spec.image == kSystemImage);
+}
+
+TEST_CASE("a cycle is named and broken") {
+  std::vector<std::string> problems;
+  const auto services = services_of(config_of(R"(
+rancher:
+  services:
+    a: {labels: {io.rancher.os.scope: system, io.rancher.os.after: b}}
+    b: {labels: {io.rancher.os.scope: system, io.rancher.os.after: a}}
+)"), problems);
+  CHECK(services.size() == 2);
+  CHECK(services[0].after.empty());  // else both would wait for ever
+  REQUIRE(problems.size() == 1);
+  CHECK(problems[0].find("cycle") != std::string::npos);
+}
+
+TEST_CASE("a service is read in Compose's words") {
+  std::vector<std::string> problems;
+  const auto services = services_of(config_of(R"(
+rancher:
+  environment: {TAG: "5", TOKEN: secret}
+  services:
+    docker: {labels: {io.rancher.os.scope: system}}
+    web:
+      image: site/web:${TAG}
+      command: run --fast $$HOME
+      environment: [TOKEN, "A=b=c"]
+      restart: always
+      mem_limit: 64m
+      labels: [io.docker.compose.rebuild=always]
+)"), problems);
+  REQUIRE(names(services) == std::vector<std::string>{"docker", "web"});
+  const Service& web = services[1];
+  CHECK_FALSE(web.system);
+  CHECK(web.spec.restart == "always");
+  CHECK_FALSE(web.restart);
+  CHECK(web.rebuild);
+  CHECK(web.spec.image == "site/web:5");
+  CHECK(web.spec.command == std::vector<std::string>{"run", "--fast", "$HOME"});
+  CHECK(web.spec.environment ==
+        std::vector<std::pair<std::string, std::string>>{{"TOKEN", "secret"}, {"A", "b=c"}});
+  CHECK(web.spec.memory == 64 << 20);
+}
+
+TEST_CASE("a getty runs on each console that the command line names") {
+  CHECK(getty_consoles("console=tty1 console=ttyS0,115200 quiet console=tty0", {}) ==
+        std::vector<std::string>{"tty1", "ttyS0"});
+  CHECK(getty_consoles("quiet", {"ttyS1"}) == std::vector<std::string>{"ttyS1"});
+  CHECK(getty_consoles("console=../../etc console=hvc0", {}) == std::vector<std::string>{"tty1"});
+  const auto serial = getty_command("ttyS0", true);
+  CHECK(std::find(serial.begin(), serial.end(), "rancher") != serial.end());
+  CHECK(serial.back() == "vt220");
+  CHECK(getty_command("tty1", false) ==
+        std::vector<std::string>{"agetty", "--noclear", "tty1", "linux"});
+}
+
+TEST_CASE("sshd takes passwords only when one is given") {
+  const auto plain = sshd_command(config_of("hostname: x"));
+  CHECK(plain == std::vector<std::string>{"/usr/sbin/sshd", "-D"});
+  const auto set = sshd_command(config_of("rancher: {password: p, ssh: {port: 2222}}"));
+  CHECK(std::find(set.begin(), set.end(), "PasswordAuthentication=yes") != set.end());
+  CHECK(std::find(set.begin(), set.end(), "Port=2222") != set.end());
+}
+
+TEST_CASE("interfaces are matched by name, pattern and address") {
+  const Value none = Value::map();
+  CHECK(interface_matches("eth0", none, "eth0", "52:54:00:12:34:56"));
+  CHECK(interface_matches("eth*", none, "eth7", ""));
+  CHECK_FALSE(interface_matches("eth0", none, "eth00", ""));
+  CHECK(interface_matches("mac=52:54:00:12:34:AB", none, "eth3", "52:54:00:12:34:ab"));
+  CHECK_FALSE(interface_matches("eth3", parse_yaml("mac: 00:00:00:00:00:01", "c"), "eth3",
+                                "00:00:00:00:00:02"));
+}
+
+TEST_CASE("dhcpcd is told about fixed addresses") {
+  std::map<std::string, Value> chosen;
+  chosen["eth0"] = parse_yaml(
+      "{address: 10.0.0.5/24, gateway: 10.0.0.1, addresses: ['fd00::5/64'], dhcp: false}", "c");
+  chosen["eth1"] = parse_yaml("{dhcp: false}", "c");
+  const std::string text = dhcpcd_config(config_of("hostname: x"), chosen);
+  CHECK(text.find("interface eth0\nstatic ip_address=10.0.0.5/24\nstatic ip6_address=fd00::5/64\n"
+                  "static routers=10.0.0.1\n") != std::string::npos);
+  CHECK(text.find("interface eth1\nnoipv4ll\nnodhcp\n") != std::string::npos);
+  CHECK(resolv_conf({"10.0.0.1"}, {"lan"}).ends_with("search lan\nnameserver 10.0.0.1\n"));
+}
+
+TEST_CASE("user Docker's file keeps what people wrote and what is configured") {
+  const Config config = config_of(
+      "rancher: {shutdown_timeout: 40, docker: {insecure_registry: ['10.0.2.2:5000'], debug: true, "
+      "log_opts: {max-size: 1m}}}");
+  const std::string text =
+      user_docker_config(config, R"({"dns":["10.0.0.1"],"debug":false,"log-opts":3})", true);
+  for (const char* part : {"\"10.0.2.2:5000\"", "\"10.0.0.1\"", "\"debug\": true",
+                           "\"live-restore\": true", "\"max-size\": \"1m\"",
+                           "\"shutdown-timeout\": 25"}) {
+    CAPTURE(text, part);
+    CHECK(text.find(part) != std::string::npos);
+  }
+  CHECK(user_docker_config(config, "{broken", false).find("\"live-restore\": false") !=
+        std::string::npos);
+}
+
+TEST_CASE("write_files writes what it can and names what it cannot") {
+  TempDir root;
+  write_file(root.path() / "etc/passwd", "rancher:x:1100:1100::/home/rancher:/bin/sh\n");
+  write_file(root.path() / "etc/group", "docker:x:1101:\n");
+  const Config config = config_of(R"(
+write_files:
+  - {path: /a/b, content: "hi\n", permissions: "0750"}
+  - {path: /c, content: aGVsbG8=, encoding: b64}
+  - {path: /z, content: H4sIAAAAAAAAA8tIzcnJBwCGphA2BQAAAA==, encoding: gzip+base64}
+  - {path: relative, content: x}
+  - {path: /d, content: "%%%", encoding: base64}
+  - {path: /e, content: x, encoding: rot13}
+  - {path: /f, content: x, permissions: "0999"}
+  - {path: /g, content: x, owner: nobody-knows}
+  - {path: /h, content: x, container: network}
+)");
+  std::vector<std::string> problems;
+  write_files(config, "console", problems, root.path());
+  CHECK(read_file(root.path() / "a/b") == "hi\n");
+  CHECK((fs::status(root.path() / "a/b").permissions() & 0777) == 0750);
+  CHECK(read_file(root.path() / "c") == "hello");
+  for (const auto& problem : problems) UNSCOPED_INFO(problem);
+  CHECK(problems.size() == 5 + (fs::exists(root.path() / "z") ? 0 : 1));
+  CHECK(problems[0].starts_with("c.yml:6:5: write_files relative: "));
+  CHECK_FALSE(fs::exists(root.path() / "h"));
+  problems.clear();
+  write_files(config, "network", problems, root.path());
+  CHECK(fs::exists(root.path() / "h"));
+}
+
+TEST_CASE("ssh keys are added once and private") {
+  TempDir root;
+  const Config config = config_of("ssh_authorized_keys: [ssh-ed25519 A one, 'ssh-ed25519 B two ']");
+  const Metadata metadata{"", {"ssh-ed25519 C three", "ssh-ed25519 A one"}};
+  apply_ssh_keys(config, metadata, root.path());
+  const auto file = root.path() / "home/rancher/.ssh/authorized_keys";
+  write_file(file, read_file(file) + "ssh-ed25519 D by hand\n");
+  apply_ssh_keys(config, metadata, root.path());
+  CHECK(read_file(file) ==
+        "ssh-ed25519 A one\nssh-ed25519 B two\nssh-ed25519 C three\nssh-ed25519 D by hand\n");
+  CHECK((fs::status(file).permissions() & 0777) == 0600);
+  CHECK((fs::status(file.parent_path()).permissions() & 0777) == 0700);
+  CHECK(fs::exists(root.path() / "home/docker/.ssh/authorized_keys"));
+}
+
+TEST_CASE("a user's link is not followed") {
+  TempDir root;
+  fs::create_directories(root.path() / "home/rancher");
+  fs::create_directories(root.path() / "elsewhere");
+  fs::create_symlink(root.path() / "elsewhere", root.path() / "home/rancher/.ssh");
+  CHECK_THROWS_AS(apply_ssh_keys(config_of("ssh_authorized_keys: [k]"), {}, root.path()), Error);
+  CHECK(fs::is_empty(root.path() / "elsewhere"));
+}
+
+TEST_CASE("NoCloud and config drives are read") {
+  TempDir folder;
+  std::vector<std::string> problems;
+  write_file(folder.path() / "user-data", "#cloud-config\nhostname: a\n");
+  write_file(folder.path() / "meta-data", "instance-id: i\nlocal-hostname: meta\n");
+  const UserData nocloud = read_nocloud(folder.path(), problems);
+  CHECK(nocloud.text == "#cloud-config\nhostname: a\n");
+  CHECK(nocloud.metadata.hostname == "meta");
+  write_file(folder.path() / "openstack/latest/user_data", "#!/bin/sh\n");
+  write_file(folder.path() / "openstack/latest/meta_data.json",
+             R"({"hostname":"drive","public_keys":{"k":"ssh-rsa X"},"n":null})");
+  const UserData drive = read_config_drive(folder.path(), problems);
+  CHECK(drive.metadata.ssh_keys == std::vector<std::string>{"ssh-rsa X"});
+  CHECK(problems.empty());
+
+  TempDir root;
+  save_user_data(nocloud, problems, root.path());
+  CHECK(load_config(root.path()).text("hostname") == "a");
+  CHECK(hostname_of(load_config(root.path()), load_metadata(root.path())) == "a");
+  save_user_data(drive, problems, root.path());
+  CHECK(load_metadata(root.path()).ssh_keys == std::vector<std::string>{"ssh-rsa X"});
+  CHECK((fs::status(root.path() / kConfigFolder / "cloud-config-script").permissions() & 0777) ==
+        0700);
+  CHECK(hostname_of(config_of("rancher: {}"), {}) == "rancher");
+
+  write_file(folder.path() / "meta-data", "a: [\n");
+  read_nocloud(folder.path(), problems);
+  CHECK(problems.size() == 1);
+  save_user_data({"x", "MIME-Version: 1.0\n", {}}, problems, root.path());
+  CHECK(problems.size() == 2);
+}
+
+TEST_CASE("labels are found in the bytes of a file system") {
+  const auto label = [](const std::string& image) {
+    return label_of([&](long offset, std::size_t size) {
+      const auto at = static_cast<std::size_t>(offset);
+      return at < image.size() ? image.substr(at, size) : std::string{};
+    });
+  };
+  std::string iso(40'000, '\0');
+  iso.replace(32769, 5, "CD001");
+  iso.replace(32768 + 40, 32, "cidata                          ");
+  CHECK(label(iso) == "cidata");
+  std::string ext(4096, '\0');
+  ext.replace(1024 + 56, 2, "\x53\xef");
+  ext.replace(1024 + 120, 5, "STATE");
+  CHECK(label(ext) == "STATE");
+  std::string fat(4096, '\0');
+  fat.replace(510, 2, "\x55\xaa");
+  fat.replace(54, 5, "FAT16");
+  fat.replace(43, 11, "config-2   ");
+  CHECK(label(fat) == "config-2");
+  CHECK(label("").empty());
+  CHECK(label(std::string(100'000, 'x')).empty());
+}
+
+TEST_CASE("programs are started, fed and judged") {
+  CHECK(run({"sh", "-c", "exit 3"}) == 3);
+  CHECK(run({"sh", "-c", "kill -9 $$"}) == 137);
+  const std::string much(1 << 20, 'x');
+  CHECK(capture({"cat"}, much) == much);
+  CHECK_THROWS_WITH(capture({"sh", "-c", "exit 4"}), Catch::Contains("status 4"));
+  CHECK_THROWS_WITH(run({"/no/such/program"}), Catch::Contains("/no/such/program"));
+  ::signal(SIGPIPE, SIG_IGN);  // as main() does
+  CHECK(capture({"sh", "-c", "exec true"}, much).empty());  // a reader that does not read
+}
+
+TEST_CASE("an unknown word gets a suggestion") {
+  CHECK_THROWS_WITH(unknown_word("ros", "servcie", {"service", "config"}),
+                    Catch::Contains("did you mean service?"));
+}
