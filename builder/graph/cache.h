@@ -1,0 +1,56 @@
+// Content-addressed store in $XDG_CACHE_HOME/rosbuild (or ~/.cache/rosbuild).
+//
+// entries/<key> is a file or folder that was complete when it got its name; a
+// key is the digest of everything that went into making it, so an entry never
+// changes. Safe for several threads and several rosbuild processes at once,
+// and against kill -9: a crash leaves only a folder in staging/, and the next start
+// removes it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "runtime/base/file.h"
+
+namespace rosbuild {
+
+namespace fs = ros::fs;
+
+class Cache {
+ public:
+  // Also removes what killed builders left behind.
+  explicit Cache(fs::path root = default_root());
+  ~Cache();
+  Cache(const Cache&) = delete;
+  Cache& operator=(const Cache&) = delete;
+  static fs::path default_root();
+
+  const fs::path& root() const { return root_; }
+  std::optional<fs::path> find(const std::string& key) const;
+  // Returns the entry for `key`; when absent calls make(out), which must create
+  // a file or folder at `out`. One maker per key, across processes. What make
+  // throws travels on, and nothing is stored.
+  fs::path get_or_make(const std::string& key, const std::function<void(const fs::path& out)>& make);
+  // Unnamed scratch space on the cache's filesystem.
+  ros::TempDir scratch() const;
+
+ private:
+  fs::path root_;
+  fs::path staging_;       // this process's folder, locked while it lives
+  ros::Fd staging_lock_;
+};
+
+// Builds a key: a canonical text of named parts, one per line, then its SHA-256.
+class Key {
+ public:
+  explicit Key(std::string_view kind);  // "layer 3": bump the number when the maker changes
+  Key& add(std::string_view name, std::string_view value);
+  const std::string& text() const { return text_; }
+  std::string digest() const;
+
+ private:
+  std::string text_;
+};
+
+}  // namespace rosbuild

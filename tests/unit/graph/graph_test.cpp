@@ -1,0 +1,178 @@
+#include <catch2/catch.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <latch>
+#include <mutex>
+#include <thread>
+
+#include "builder/graph/cache.h"
+#include "builder/graph/graph.h"
+#include "builder/os/process.h"
+#include "runtime/base/error.h"
+
+using namespace rosbuild;
+
+namespace {
+struct Silent : Reporter {
+  void plan(std::size_t) override {}
+  void started(std::string_view) override {}
+  void finished(std::string_view, double, bool) override {}
+  void failed(std::string_view) override {}
+  void note(std::string_view) override {}
+};
+}  // namespace
+
+TEST_CASE("graph: every step runs once, after what it needs", "[graph]") {
+  Graph graph;
+  std::mutex mutex;
+  std::vector<int> order;
+  const auto step = [&](int id, std::vector<std::size_t> needs) {
+    return graph.add({std::to_string(id), std::move(needs), 1, [&, id](std::stop_token) {
+                        const std::lock_guard lock{mutex};
+                        order.push_back(id);
+                        return Outcome::built;
+                      }});
+  };
+  const auto a = step(0, {});
+  const auto b = step(1, {a});
+  const auto c = step(2, {a});
+  step(3, {b, c});
+  Silent silent;
+  run_graph(graph, 4, silent, {});
+  REQUIRE(order.size() == 4);
+  CHECK(order.front() == 0);
+  CHECK(order.back() == 3);
+}
+
+TEST_CASE("graph: the critical path goes first", "[graph]") {
+  Graph graph;
+  std::vector<std::string> order;
+  const auto note = [&](std::string name) {
+    return [&order, name](std::stop_token) {
+      order.push_back(name);
+      return Outcome::built;
+    };
+  };
+  graph.add({"light", {}, 1, note("light")});
+  const auto heavy = graph.add({"start of heavy chain", {}, 1, note("start of heavy chain")});
+  graph.add({"heavy", {heavy}, 10, note("heavy")});
+  Silent silent;
+  run_graph(graph, 1, silent, {});
+  CHECK(order == std::vector<std::string>{"start of heavy chain", "heavy", "light"});
+}
+
+TEST_CASE("graph: the first failure stops new work and names the step", "[graph]") {
+  Graph graph;
+  bool ran = false;
+  const auto bad = graph.add({"layer base", {}, 1, [](std::stop_token) -> Outcome {
+                                throw ros::Error{"no room", ros::Error::Kind::input};
+                              }});
+  graph.add({"after", {bad}, 1, [&](std::stop_token) {
+               ran = true;
+               return Outcome::built;
+             }});
+  Silent silent;
+  try {
+    run_graph(graph, 2, silent, {});
+    FAIL("must throw");
+  } catch (const ros::Error& error) {
+    CHECK(std::string(error.what()) == "while working on layer base:\n  no room");
+    CHECK(error.kind() == ros::Error::Kind::input);
+  }
+  CHECK_FALSE(ran);
+}
+
+TEST_CASE("graph: a failure cancels running steps", "[graph]") {
+  Graph graph;
+  std::latch running{1};
+  graph.add({"long", {}, 1, [&](std::stop_token stop) {
+               running.count_down();
+               run({.argv = {"sleep", "1000"}}, stop);
+               return Outcome::built;
+             }});
+  graph.add({"bad", {}, 1, [&](std::stop_token) -> Outcome {
+               running.wait();
+               throw ros::Error{"bad"};
+             }});
+  Silent silent;
+  CHECK_THROWS_WITH(run_graph(graph, 2, silent, {}), Catch::Contains("bad"));
+}
+
+TEST_CASE("graph: a stop request from outside is Cancelled", "[graph]") {
+  Graph graph;
+  std::stop_source stop;
+  graph.add({"waits", {}, 1, [&](std::stop_token token) {
+               stop.request_stop();
+               run({.argv = {"sleep", "1000"}}, token);
+               return Outcome::built;
+             }});
+  Silent silent;
+  CHECK_THROWS_AS(run_graph(graph, 1, silent, stop.get_token()), Cancelled);
+}
+
+TEST_CASE("cache: two makers of one key run once", "[graph]") {
+  const ros::TempDir folder;
+  Cache cache{folder.path()};
+  std::atomic<int> made = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 8; ++i)
+      threads.emplace_back([&] {
+        const auto entry = cache.get_or_make("k", [&](const fs::path& out) {
+          ++made;
+          ros::write_file(out, "content");
+        });
+        if (ros::read_file(entry) != "content") made = 100;
+      });
+  }
+  CHECK(made == 1);
+}
+
+TEST_CASE("cache: a maker that throws stores nothing, and the next may try", "[graph]") {
+  const ros::TempDir folder;
+  Cache cache{folder.path()};
+  CHECK_THROWS_WITH(cache.get_or_make("k",
+                                      [](const fs::path& out) {
+                                        ros::write_file(out, "half");
+                                        throw ros::Error{"no room"};
+                                      }),
+                    "no room");
+  CHECK_FALSE(cache.find("k"));
+  cache.get_or_make("k", [](const fs::path& out) { ros::write_file(out, "whole"); });
+  CHECK(ros::read_file(*cache.find("k")) == "whole");
+}
+
+TEST_CASE("cache: a killed maker leaves nothing that the next start keeps", "[graph]") {
+  const ros::TempDir folder;
+  const pid_t child = fork();
+  if (child == 0) {
+    Cache cache{folder.path()};
+    cache.get_or_make("k", [](const fs::path& out) {
+      ros::write_file(out, "half");
+      kill(getpid(), SIGKILL);
+    });
+    _exit(0);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  REQUIRE(WIFSIGNALED(status));
+  CHECK_FALSE(fs::is_empty(folder.path() / "staging"));
+  {
+    Cache cache{folder.path()};
+    CHECK_FALSE(cache.find("k"));
+    CHECK(std::distance(fs::directory_iterator{folder.path() / "staging"}, {}) == 1);
+    cache.get_or_make("k", [](const fs::path& out) { ros::write_file(out, "whole"); });
+  }
+  CHECK(fs::is_empty(folder.path() / "staging"));
+}
+
+TEST_CASE("cache: a key depends on every part, and on where one ends", "[graph]") {
+  const auto key = [](std::string_view a, std::string_view b) {
+    return Key{"test 1"}.add("a", a).add("b", b).digest();
+  };
+  CHECK(key("x", "y") == key("x", "y"));
+  CHECK(key("x", "y") != key("x", "z"));
+  CHECK(Key{"t"}.add("a", "1\nb 1 2").digest() != Key{"t"}.add("a", "1").add("b", "2").digest());
+}
