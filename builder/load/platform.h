@@ -1,0 +1,68 @@
+// What platforms/ says: for which machine, which layers, which artifacts.
+//
+// A platform may extend another. Plain keys replace what is inherited,
+// `artifacts` merge by name, and `+layers`, `+cmdline`, `+datasources` (and
+// `+cmdline` of an artifact) append. A Platform here is the merged result.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "builder/load/located.h"
+#include "builder/load/recipe.h"
+
+namespace rosbuild {
+
+enum class Format { kernel, initrd, rootfs, iso, vmdk };
+
+// Every format with the name it has in platforms/*.yaml.
+const std::vector<std::pair<Format, std::string>>& formats();
+const std::string& name_of(Format format);
+
+struct ArtifactSpec {
+  std::string name;  // file name below the platform's output folder
+  ros::Position at;  // of its name
+  Format format = Format::kernel;
+  ros::Position format_at;
+  std::optional<Located<std::uint64_t>> size;  // bytes, of disk images
+  std::vector<Text> cmdline;                   // added to the platform's
+};
+
+struct Platform {
+  std::string name;
+  ros::Position at;
+  std::string description;
+  Text arch;                 // "amd64"
+  std::vector<Text> layers;  // names, bottom to top; all known
+  std::vector<Text> cmdline;
+  std::vector<std::string> datasources;  // "configdrive", "nocloud"
+  std::vector<ArtifactSpec> artifacts;   // in file order, inherited ones first
+};
+
+// The kernel command line of an artifact: the platform's words, then its own.
+std::string command_line(const Platform& platform, const ArtifactSpec& artifact);
+
+// Everything below a root folder (the one that holds recipes/, platforms/ and
+// kernel-configs/).
+struct Recipes {
+  fs::path root;
+  Distribution distribution;
+  std::map<std::string, LayerRecipe> layers;
+  std::map<std::string, Platform> platforms;
+};
+
+// Adds every problem of every file to `problems`. With problems the result is
+// good for further checks only.
+Recipes load_all(const fs::path& root, ros::Problems& problems);
+// The same, but throws one ros::Error with all problems.
+Recipes load_all(const fs::path& root);
+
+// The platforms that these names mean, in order and once each; "all" means all.
+// Throws ros::Error for every unknown name, with a suggestion.
+std::vector<const Platform*> select_platforms(const Recipes& recipes,
+                                              const std::vector<std::string>& names);
+
+}  // namespace rosbuild
