@@ -1,0 +1,63 @@
+// Resolving package names into a lock. apt itself does it, in a private root:
+// its own lists, an empty dpkg status, and Debian's keyring, so the host's
+// packages, release and architecture do not matter and every index is signed.
+// Runs only for `rosbuild lock`; a build needs no apt.
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "builder/fetch/lock.h"
+#include "runtime/base/error.h"
+#include "runtime/base/file.h"
+
+namespace rosbuild {
+
+namespace fs = ros::fs;
+
+struct Mirror {
+  std::string debian;    // URL without a trailing slash
+  std::string security;
+  // The URL of a locked package.
+  std::string url(const LockedPackage& package) const;
+};
+
+// `option`: what --mirror said ("URL" or "URL SECURITY-URL"), or empty. Then
+// ROSBUILD_MIRROR, then the host's own apt sources below `sources` (/etc/apt).
+// The security archive defaults to the sibling of the same URL with "-security".
+// Throws ros::Error when there is none, saying how to name one.
+Mirror find_mirror(std::string_view option, const fs::path& sources = "/etc/apt");
+
+struct WantedPackage {
+  std::string name;
+  ros::Position position;  // in the recipe, for messages
+};
+
+struct LockSection {
+  std::string name;                     // layer name, or "tools"
+  std::vector<WantedPackage> packages;
+  std::vector<std::string> without;     // globs over names: dropped from the closure
+  std::vector<std::string> only;        // globs over names: nothing else is kept; empty: no limit
+  // Earlier sections that are always below this one: their packages count as
+  // installed and are not repeated. Empty for a section that stands alone
+  // (base, tools, kernel).
+  std::vector<std::string> below;
+};
+
+struct LockRequest {
+  std::string arch;                     // "amd64"
+  std::vector<std::string> suites;      // those ending in "-security" come from the security archive
+  std::vector<std::string> components;
+  std::vector<LockSection> sections;    // lowest first
+  Mirror mirror;
+  fs::path keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
+  fs::path scratch;                     // an empty folder for apt's private root
+};
+
+// Throws ros::Error: every unknown package at once (with position and a
+// suggestion), a mirror that cannot be reached, a signature that is not good.
+Lock resolve(const LockRequest& request, std::stop_token stop = {});
+
+}  // namespace rosbuild
