@@ -1,0 +1,33 @@
+// A bootable raw disk image (sparse), GPT, for BIOS and UEFI:
+//
+//   1 BIOS boot  1 MiB   GRUB's core image
+//   2 ESP       64 MiB   FAT: shim, GRUB
+//   3 RANCHER_BOOT       ext4: the medium, with room for two versions
+//   4 RANCHER_STATE      ext4, empty, to the end; grows on the first boot
+#pragma once
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+
+#include "builder/os/toolbox.h"
+#include "builder/pack/medium.h"
+
+namespace rosbuild {
+
+struct DiskSpec {
+  Medium medium;
+  std::uint64_t size = 0;       // of the whole disk, bytes, whole MiB
+  std::uint64_t boot_size = 0;  // of RANCHER_BOOT, bytes, whole MiB; 0: computed
+  std::string seed;             // every identifier follows from it
+};
+
+// The least size of a disk for this medium, in bytes.
+std::uint64_t least_disk_size(const DiskSpec& spec);
+
+// Writes the image to `out`; throws ros::Error with the numbers when `size` is
+// too small. Partition images are made beside `out` and removed.
+void write_disk(const DiskSpec& spec, const fs::path& out, const Toolbox& toolbox,
+                std::stop_token stop = {});
+
+}  // namespace rosbuild

@@ -1,0 +1,38 @@
+#include "builder/pack/ext4.h"
+
+#include <fmt/format.h>
+
+#include "builder/pack/stream.h"
+#include "builder/pack/tar.h"
+#include "runtime/base/digest.h"
+
+namespace rosbuild {
+
+void write_ext4(const Tree& tree, const fs::path& out, const Ext4Spec& spec, const Toolbox& toolbox,
+                std::stop_token stop) {
+  create_sparse(out.string(), spec.size);
+  // The file reads as zeros, so neither mke2fs nor a later kernel need clear the
+  // inode tables.
+  std::vector<std::string> arguments{
+      "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256",
+      "-L", spec.label,
+      "-U", ros::uuid_from(spec.seed + " uuid"),
+      "-E", fmt::format("hash_seed={},root_owner=0:0,assume_storage_prezeroed=1,nodiscard",
+                        ros::uuid_from(spec.seed + " hash"))};
+  if (spec.for_grub) {
+    // Few large files, all of root's.
+    arguments.insert(arguments.end(),
+                     {"-O", "^metadata_csum_seed,^orphan_file", "-i", "65536", "-m", "0"});
+  } else {
+    arguments.insert(arguments.end(), {"-i", "16384", "-m", "1"});
+  }
+  const bool empty = tree.entries().empty();
+  if (!empty) arguments.insert(arguments.end(), {"-d", "-"});
+  arguments.push_back(out.string());
+  arguments.push_back(fmt::format("{}k", spec.size / 1024));
+  Command command = toolbox.command("mke2fs", arguments);
+  if (!empty) command.feed = [&tree](int fd) { write_tar(tree, fd); };
+  run(command, stop);
+}
+
+}  // namespace rosbuild

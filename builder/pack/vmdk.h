@@ -1,0 +1,25 @@
+// Raw disk -> streamOptimized VMDK (VMware, "Virtual Disk Format 5.0"), which
+// ESXi imports and Workstation opens.
+//
+// Holes of the raw file are skipped unread, grains of zeros are left out, the
+// rest is deflated on several threads and written in order: the bytes depend
+// on the raw disk and the level only.
+#pragma once
+
+#include <stop_token>
+
+#include "runtime/base/file.h"
+
+namespace rosbuild {
+
+namespace fs = ros::fs;
+
+struct VmdkOptions {
+  int level = 9;  // of deflate
+  unsigned threads = 1;
+};
+
+void write_vmdk(const fs::path& raw, const fs::path& out, const VmdkOptions& options,
+                std::stop_token stop = {});
+
+}  // namespace rosbuild
