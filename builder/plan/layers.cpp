@@ -1,0 +1,222 @@
+#include "builder/plan/layers.h"
+
+#include <fmt/format.h>
+
+#include "builder/assemble/kernel.h"
+#include "builder/assemble/layer.h"
+#include "builder/assemble/unpack.h"
+#include "builder/pack/squashfs.h"
+#include "runtime/base/digest.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+
+namespace rosbuild {
+namespace {
+
+// Digest of everything about a tree, content included.
+std::string fingerprint(const Tree& tree) {
+  ros::Sha256 hash;
+  for (const auto& [path, entry] : tree.entries()) {
+    hash.update(fmt::format("{}\n{} {:o} {} {} {} {}\n{}\n{}\n", path, static_cast<int>(entry.type),
+                            entry.mode, entry.uid, entry.gid, entry.major, entry.minor,
+                            entry.target, entry.content.size()));
+    entry.content.stream([&](std::string_view piece) { hash.update(piece); });
+  }
+  return hash.finish();
+}
+
+// A recipe's text is what it means: comments cost a rebuild, and nothing is forgotten.
+std::string recipe_text(const LayerRecipe& recipe) { return ros::read_file(recipe.at.file); }
+
+std::vector<ModuleList> read_lists(const std::vector<fs::path>& files) {
+  std::vector<ModuleList> lists;
+  for (const auto& file : files) lists.push_back({ros::read_file(file), file.string()});
+  return lists;
+}
+
+std::vector<fs::path> paths(const std::vector<Located<fs::path>>& located) {
+  std::vector<fs::path> found;
+  for (const auto& path : located) found.push_back(path.value);
+  return found;
+}
+
+LayerSpec spec_of(const LayerRecipe& recipe, const Distribution& distribution,
+                  const std::string& arch) {
+  LayerSpec spec{.name = recipe.name,
+                 .arch = arch,
+                 .epoch = distribution.epoch,
+                 .remove = recipe.remove,
+                 .keep = recipe.keep,
+                 .links = recipe.links};
+  for (const auto& [path, directory] : recipe.directories)
+    spec.directories[path] = {directory.mode, directory.owner, directory.group};
+  for (const auto& user : recipe.users)
+    spec.users.push_back({user.name, user.uid, user.group, user.home, user.shell, user.groups});
+  for (const auto& group : recipe.groups) spec.groups.push_back({group.name, group.gid});
+  return spec;
+}
+
+// What the running system knows about its build.
+std::string platform_config(const Platform& platform) {
+  return fmt::format("# Defaults of platform {}; everything here can be overridden.\nrancher:\n"
+                     "  cloud_init:\n    datasources: [{}]\n",
+                     platform.name, ros::join(platform.datasources, ", "));
+}
+
+std::string os_release(const Distribution& distribution) {
+  return fmt::format("NAME=\"{0}\"\nID={1}\nID_LIKE=debian\nVERSION=\"{2}\"\nVERSION_ID={2}\n"
+                     "PRETTY_NAME=\"{0} {2}\"\n",
+                     distribution.title, distribution.name, distribution.version);
+}
+
+}  // namespace
+
+LayerPlanner::LayerPlanner(const Recipes& recipes, Cache& cache, Materials& materials,
+                           Graph& graph, Programs programs, int compression_level)
+    : recipes_(recipes),
+      cache_(cache),
+      materials_(materials),
+      graph_(graph),
+      programs_(std::move(programs)),
+      compression_level_(compression_level) {}
+
+std::vector<const LayerPlan*> LayerPlanner::layers_of(const Platform& platform) {
+  std::vector<const LayerPlan*> planned;
+  for (const auto& name : platform.layers)
+    planned.push_back(&plan(recipes_.layers.at(name.value), platform, planned));
+  return planned;
+}
+
+const KernelPlan& LayerPlanner::kernel_of(const Platform& platform) {
+  for (const auto& name : platform.layers)
+    if (recipes_.layers.at(name.value).kernel) return plan_kernel(recipes_.layers.at(name.value));
+  throw ros::Error{"platform " + platform.name + " has no layer with a kernel",
+                   ros::Error::Kind::input}
+      .at(platform.at);
+}
+
+Tree LayerPlanner::own_files(const LayerRecipe& recipe, const Platform& platform) const {
+  const Distribution& distribution = recipes_.distribution;
+  Tree files;
+  if (recipe.files) files = read_tree(recipe.files->value, distribution.epoch);
+  if (!recipe.runtime) return files;
+  files.put_file("usr/bin/ros", Content::whole_file(programs_.ros), 0755);
+  files.put_file("usr/lib/ros/init", Content::whole_file(programs_.init), 0755);
+  files.put_file("usr/share/ros/os-config.yml",
+                 ros::read_file(recipes_.root / "recipes/os-config.yml"));
+  files.put_file("usr/share/ros/platform.yml", platform_config(platform));
+  files.put_file("usr/lib/os-release", os_release(distribution));
+  return files;
+}
+
+const KernelPlan& LayerPlanner::plan_kernel(const LayerRecipe& recipe) {
+  auto& slot = kernels_[recipe.name];
+  if (slot) return *slot;
+  slot = std::make_unique<KernelPlan>();
+  KernelPlan& kernel = *slot;
+  kernel.section = recipe.name;
+  kernel.early_lists = paths(recipe.kernel->early);
+  std::vector<fs::path> lists = paths(recipe.kernel->modules);
+  lists.insert(lists.end(), kernel.early_lists.begin(), kernel.early_lists.end());
+
+  Key key{"modules 1"};
+  key.add("packages", materials_.fingerprint(recipe.name));
+  key.add("tools", materials_.fingerprint("tools"));
+  for (const auto& list : lists) key.add("list", ros::read_file(list));
+  for (const auto& config : recipe.kernel->config) key.add("config", ros::read_file(config.value));
+  kernel.fingerprint = key.digest();
+
+  kernel.packages = std::make_shared<Lazy<Tree>>(
+      [this, section = recipe.name] { return materials_.merged(section); });
+  kernel.modules = std::make_shared<Lazy<Tree>>([this, digest = key.digest()] {
+    return read_modules(*cache_.find(digest), recipes_.distribution.epoch);
+  });
+
+  std::vector<std::size_t> needs = materials_.ready(recipe.name);
+  needs.push_back(materials_.toolbox_step());
+  modules_steps_[recipe.name] = graph_.add(
+      {"kernel modules", needs, 8,
+       [this, digest = key.digest(), lists, packages = kernel.packages,
+        configs = paths(recipe.kernel->config)](std::stop_token stop) {
+         if (cache_.find(digest)) return Outcome::cached;
+         cache_.get_or_make(digest, [&](const fs::path& out) {
+           const Kernel prebuilt = read_kernel(packages->get());
+           for (const auto& config : configs)
+             check_kernel_config(prebuilt, ros::read_file(config), config.string());
+           extract_modules(packages->get(), read_lists(lists), materials_.toolbox(), out, stop);
+         });
+         return Outcome::built;
+       }});
+  return kernel;
+}
+
+const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& platform,
+                                    const std::vector<const LayerPlan*>& below) {
+  const bool packaged = !recipe.packages.empty() || recipe.kernel;
+  const KernelPlan* kernel = recipe.kernel ? &plan_kernel(recipe) : nullptr;
+  auto files = std::make_shared<Tree>(own_files(recipe, platform));
+
+  Key content{"layer 1"};
+  content.add("recipe", recipe_text(recipe)).add("arch", platform.arch.value);
+  content.add("epoch", std::to_string(recipes_.distribution.epoch));
+  content.add("files", fingerprint(*files));
+  if (packaged) content.add("packages", materials_.fingerprint(recipe.name));
+  if (kernel) content.add("modules", kernel->fingerprint);
+  for (const auto* layer : below) content.add("below", layer->file_name);
+  Key key{"squashfs 1"};
+  key.add("content", content.digest()).add("level", std::to_string(compression_level_));
+  key.add("tools", materials_.fingerprint("tools"));
+
+  auto& slot = layers_[key.digest()];
+  if (slot) return *slot;
+  slot = std::make_unique<LayerPlan>(LayerPlan{.name = recipe.name, .key = key});
+  LayerPlan& layer = *slot;
+  layer.file_name = fmt::format("{}-{}.squashfs", recipe.name, key.digest().substr(0, 16));
+  layer.file = std::make_shared<Made>();
+
+  std::vector<std::shared_ptr<Lazy<Tree>>> lower;
+  std::vector<std::size_t> needs{materials_.toolbox_step()};
+  double weight = 1;
+  for (const auto* one : below) {
+    lower.push_back(one->tree);
+    // Only what the lower tree is made of, not its squashfs: layers pack side by side.
+    if (!recipes_.layers.at(one->name).packages.empty())
+      for (const auto step : materials_.ready(one->name)) needs.push_back(step);
+    if (recipes_.layers.at(one->name).kernel) needs.push_back(modules_steps_.at(one->name));
+  }
+  if (packaged)
+    for (const auto step : materials_.ready(recipe.name)) needs.push_back(step);
+  if (kernel) needs.push_back(modules_steps_.at(recipe.name));
+  if (packaged)
+    for (const auto& package : materials_.packages(recipe.name))
+      weight += static_cast<double>(package.size) / 2e6;
+
+  layer.tree = std::make_shared<Lazy<Tree>>(
+      [this, &recipe, arch = platform.arch.value, packaged, kernel, files, lower] {
+        LayerSpec spec = spec_of(recipe, recipes_.distribution, arch);
+        if (packaged) spec.packages = materials_.unpacked(recipe.name);
+        spec.files = *files;
+        if (kernel) {
+          // The image boots from the medium and the modules are a selection.
+          for (const char* path : {"boot/**", "usr/lib/modules/**", "usr/bin/**", "bin/**"})
+            spec.remove.emplace_back(path);
+          spec.files.merge(kernel->modules->get());
+        }
+        for (const auto& tree : lower) spec.below.push_back(&tree->get());
+        return make_layer(spec);
+      });
+  layer.step = graph_.add(
+      {"layer " + recipe.name, needs, weight,
+       [this, key, tree = layer.tree, file = layer.file](std::stop_token stop) {
+         return make_file(
+             cache_, key,
+             [&](const fs::path& out) {
+               write_squashfs(tree->get(), out, materials_.toolbox(),
+                              {.level = compression_level_}, stop);
+             },
+             *file);
+       }});
+  return layer;
+}
+
+}  // namespace rosbuild

@@ -1,0 +1,66 @@
+// The layers of the chosen platforms: each is planned once, whoever uses it.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "builder/load/platform.h"
+#include "builder/plan/made.h"
+#include "builder/plan/materials.h"
+
+namespace rosbuild {
+
+struct LayerPlan {
+  std::string name;
+  Key key;                           // of the squashfs
+  std::string file_name;             // "base-0123456789abcdef.squashfs"
+  std::size_t step = 0;              // after it, `file` is set
+  std::shared_ptr<Lazy<Tree>> tree;  // usable after `step`
+  std::shared_ptr<Made> file;
+};
+
+struct KernelPlan {
+  std::string section;               // of the lock
+  std::shared_ptr<Lazy<Tree>> packages;
+  std::shared_ptr<Lazy<Tree>> modules;
+  std::vector<fs::path> early_lists;
+  std::string fingerprint;           // for keys of what is made from it
+};
+
+struct Programs {
+  fs::path init;
+  fs::path ros;
+};
+
+class LayerPlanner {
+ public:
+  LayerPlanner(const Recipes& recipes, Cache& cache, Materials& materials, Graph& graph,
+               Programs programs, int compression_level);
+
+  // The layers of a platform, bottom to top, planned on first use.
+  std::vector<const LayerPlan*> layers_of(const Platform& platform);
+  // The kernel among them. Throws ros::Error when the platform has none.
+  const KernelPlan& kernel_of(const Platform& platform);
+  const Programs& programs() const { return programs_; }
+  std::size_t modules_step(const KernelPlan& kernel) const { return modules_steps_.at(kernel.section); }
+
+ private:
+  const LayerPlan& plan(const LayerRecipe& recipe, const Platform& platform,
+                        const std::vector<const LayerPlan*>& below);
+  const KernelPlan& plan_kernel(const LayerRecipe& recipe);
+  Tree own_files(const LayerRecipe& recipe, const Platform& platform) const;
+
+  const Recipes& recipes_;
+  Cache& cache_;
+  Materials& materials_;
+  Graph& graph_;
+  Programs programs_;
+  int compression_level_;
+  std::map<std::string, std::unique_ptr<LayerPlan>> layers_;     // by key digest
+  std::map<std::string, std::unique_ptr<KernelPlan>> kernels_;   // by section
+  std::map<std::string, std::size_t> modules_steps_;
+};
+
+}  // namespace rosbuild

@@ -1,0 +1,52 @@
+// (Recipes, platforms) -> a graph of steps that makes every artifact. The
+// composition root: the only place that sees every stage.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "builder/cli.h"
+#include "builder/load/platform.h"
+#include "builder/plan/layers.h"
+#include "builder/plan/made.h"
+#include "builder/plan/materials.h"
+#include "builder/publish/release.h"
+
+namespace rosbuild {
+
+class Plan {
+ public:
+  // For the platforms of one architecture; the references must outlive the plan.
+  Plan(const Recipes& recipes, Cache& cache, const Lock& lock, const Request& request,
+       Programs programs, Reporter& reporter);
+
+  // Adds the artifacts of a platform that the request asks for.
+  void add(const Platform& platform);
+  const Graph& graph() const { return graph_; }
+
+  // After the graph has run: puts every artifact and each platform's
+  // checksums.txt into the output folder.
+  std::vector<Published> publish() const;
+
+ private:
+  struct Artifact {
+    std::string platform;
+    std::string name;
+    std::shared_ptr<Made> file;
+  };
+  struct Boot;  // what the artifacts of one platform share
+
+  Boot plan_boot(const Platform& platform);
+  void add_artifact(const Platform& platform, const ArtifactSpec& spec, const Boot& boot);
+
+  const Recipes& recipes_;
+  Cache& cache_;
+  const Request& request_;
+  Graph graph_;
+  Materials materials_;
+  std::unique_ptr<LayerPlanner> layers_;
+  std::vector<Artifact> artifacts_;
+};
+
+}  // namespace rosbuild

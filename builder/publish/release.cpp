@@ -1,0 +1,113 @@
+#include "builder/publish/release.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <map>
+
+#include "runtime/base/digest.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+
+namespace rosbuild {
+namespace {
+
+using ros::Error;
+using ros::Fd;
+
+// What tells that a file is still the one we wrote: identity, size, time of change.
+std::string fingerprint(const fs::path& path, const std::string& sha256) {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  return fmt::format("{} {} {} {}.{:09} {}.{:09}", sha256, status.st_ino, status.st_size,
+                     status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
+                     status.st_ctim.tv_nsec);
+}
+
+// Copies the data regions of a file; holes stay holes.
+void copy_sparse(int from, int to, off_t size) {
+  for (off_t at = 0; at < size;) {
+    const off_t data = ::lseek(from, at, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) break;
+    if (data < 0) throw Error::from_errno("seek");
+    const off_t end = ::lseek(from, data, SEEK_HOLE);
+    off_t source = data;
+    off_t target = data;
+    while (source < end) {
+      const ssize_t copied = ::copy_file_range(from, &source, to, &target,
+                                               static_cast<std::size_t>(end - source), 0);
+      if (copied > 0) continue;
+      if (copied == 0) throw Error{"unexpected end of file"};
+      if (errno == EINTR) continue;
+      if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP && errno != ENOSYS)
+        throw Error::from_errno("copy");
+      const auto piece = static_cast<std::size_t>(std::min<off_t>(1024 * 1024, end - source));
+      const std::string bytes = ros::read_at(from, static_cast<std::uint64_t>(source), piece);
+      if (::lseek(to, target, SEEK_SET) < 0) throw Error::from_errno("seek");
+      ros::write_all(to, bytes);
+      source += static_cast<off_t>(piece);
+      target += static_cast<off_t>(piece);
+    }
+    at = end;
+  }
+  if (::ftruncate(to, size) != 0) throw Error::from_errno("resize");
+}
+
+void copy_atomically(const fs::path& from, const fs::path& to) {
+  const Fd source = ros::open_file(from.string(), O_RDONLY);
+  struct stat status {};
+  if (::fstat(source.get(), &status) != 0) throw Error::from_errno("stat " + from.string());
+  std::string name = (to.parent_path() / ("." + to.filename().string() + ".XXXXXX")).string();
+  const Fd target{::mkostemp(name.data(), O_CLOEXEC)};
+  if (!target) throw Error::from_errno("cannot write " + to.string());
+  try {
+    if (::ioctl(target.get(), FICLONE, source.get()) != 0)
+      copy_sparse(source.get(), target.get(), status.st_size);
+    if (::fchmod(target.get(), 0644) != 0 || ::fsync(target.get()) != 0 ||
+        ::rename(name.c_str(), to.c_str()) != 0)
+      throw Error::from_errno("rename");
+  } catch (Error& error) {
+    ::unlink(name.c_str());
+    error.add_context("while writing " + to.string());
+    throw;
+  }
+}
+
+}  // namespace
+
+Published publish(const fs::path& file, const std::string& sha256, const fs::path& folder,
+                  const std::string& name, const fs::path& records) {
+  const fs::path path = fs::absolute(folder / name);
+  const fs::path record = records / ros::sha256(path.string());
+  const Published published{name, path, fs::file_size(file), sha256};
+  const std::string known = fingerprint(path, sha256);
+  if (!known.empty() && ros::try_read_file(record) == known) return published;
+  boost::system::error_code failed;
+  fs::create_directories(path.parent_path(), failed);
+  if (failed)
+    throw Error{fmt::format("cannot make {}: {}", path.parent_path().string(), failed.message())};
+  copy_atomically(file, path);
+  ros::write_file_atomically(record, fingerprint(path, sha256));
+  return published;
+}
+
+void write_checksums(const fs::path& folder, const std::vector<Published>& artifacts) {
+  std::map<std::string, std::string> lines;
+  const fs::path path = folder / "checksums.txt";
+  for (const auto& line : ros::split(ros::try_read_file(path).value_or(""), '\n')) {
+    const auto gap = line.find("  ");
+    if (gap == 64 && fs::exists(folder / line.substr(gap + 2))) lines[line.substr(gap + 2)] = line;
+  }
+  for (const auto& artifact : artifacts)
+    lines[artifact.name] = fmt::format("{}  {}", artifact.sha256, artifact.name);
+  std::string text;
+  for (const auto& [name, line] : lines) text += line + "\n";
+  if (ros::try_read_file(path) != text) ros::write_file_atomically(path, text);
+}
+
+}  // namespace rosbuild

@@ -1,0 +1,33 @@
+// Puts finished artifacts where the user wants them.
+//
+// A name appears in the output folder only when its bytes are complete
+// (temporary file beside it, fsync, rename). An artifact that is already there,
+// untouched since we put it, is left alone without reading it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/base/file.h"
+
+namespace rosbuild {
+
+namespace fs = ros::fs;
+
+struct Published {
+  std::string name;       // "rancheros.iso"
+  fs::path path;          // where it is now
+  std::uint64_t size = 0;
+  std::string sha256;
+};
+
+// Copies `file` (whose digest is `sha256`) to folder/name; sparse regions stay
+// sparse. `records` is a folder of ours in which the state of outputs is kept.
+Published publish(const fs::path& file, const std::string& sha256, const fs::path& folder,
+                  const std::string& name, const fs::path& records);
+
+// Writes folder/checksums.txt in the format of sha256sum(1), sorted by name. Lines
+// of artifacts that are still in the folder, but not in `artifacts`, are kept.
+void write_checksums(const fs::path& folder, const std::vector<Published>& artifacts);
+
+}  // namespace rosbuild
