@@ -1,0 +1,200 @@
+// The story of a build: load, check, plan, run, publish.
+#include "builder/build.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <thread>
+
+#include "builder/check.h"
+#include "builder/fetch/apt.h"
+#include "builder/plan/plan.h"
+#include "builder/publish/release.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+
+namespace rosbuild {
+namespace {
+
+using ros::Error;
+
+// Turns SIGINT and SIGTERM into a stop request. Signals are blocked in every
+// thread (children get them unblocked by Boost.Process's exec) and waited for here.
+class StopOnSignal {
+ public:
+  StopOnSignal() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGINT);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGUSR1);  // our own: ends the waiting thread
+    pthread_sigmask(SIG_BLOCK, &signals_, &before_);
+    waiter_ = std::thread([this] {
+      int signal = 0;
+      while (sigwait(&signals_, &signal) == 0 && signal != SIGUSR1) stop_.request_stop();
+    });
+  }
+  ~StopOnSignal() {
+    pthread_kill(waiter_.native_handle(), SIGUSR1);
+    waiter_.join();
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  std::stop_token token() const { return stop_.get_token(); }
+
+ private:
+  sigset_t signals_{};
+  sigset_t before_{};
+  std::stop_source stop_;
+  std::thread waiter_;
+};
+
+fs::path lock_path(const fs::path& root, const std::string& arch) {
+  return (root / "recipes/lock" / (arch + ".lock")).lexically_normal();
+}
+
+Lock load_lock(const fs::path& path, const std::string& arch) {
+  const auto text = ros::try_read_file(path);
+  if (!text)
+    throw Error{"there is no lock for architecture " + arch, Error::Kind::input}
+        .at({path.string()})
+        .hint("run `rosbuild lock --arch " + arch + "`");
+  return parse_lock(*text, path.string());
+}
+
+std::set<std::string> locked_names(const Lock& lock) {
+  std::set<std::string> names;
+  for (const auto& [section, packages] : lock.sections)
+    for (const auto& package : packages) names.insert(package.name);
+  return names;
+}
+
+// The programs that go into the runtime layer: beside rosbuild in a build
+// folder, or in libexec/rosbuild of an installation.
+Programs find_programs() {
+  const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
+  for (const fs::path& place : {folder, folder / "../libexec/rosbuild"})
+    if (fs::exists(place / "init") && fs::exists(place / "ros"))
+      return {place / "init", place / "ros"};
+  throw Error{"the programs init and ros are neither beside rosbuild nor in ../libexec/rosbuild"}
+      .hint("build all targets, or install with `cmake --install`");
+}
+
+std::vector<WantedPackage> wanted(const std::vector<Text>& names) {
+  std::vector<WantedPackage> found;
+  for (const auto& name : names) found.push_back({name.value, name.at});
+  return found;
+}
+
+// One section a layer that has packages, in the order in which platforms stack
+// them, then the tools.
+std::vector<LockSection> lock_sections(const Recipes& recipes, const std::string& arch) {
+  std::vector<LockSection> sections;
+  std::set<std::string> seen;
+  for (const auto& [name, platform] : recipes.platforms) {
+    if (platform.arch.value != arch) continue;
+    std::vector<std::string> below;
+    for (const auto& layer_name : platform.layers) {
+      const LayerRecipe& layer = recipes.layers.at(layer_name.value);
+      std::vector<WantedPackage> packages = wanted(layer.packages);
+      LockSection section{.name = layer.name, .without = layer.without, .only = layer.only};
+      if (layer.kernel) packages.push_back({layer.kernel->package.value, layer.kernel->package.at});
+      else section.below = below;
+      if (packages.empty()) continue;
+      section.packages = std::move(packages);
+      if (!layer.kernel) below.push_back(layer.name);
+      if (seen.insert(layer.name).second) sections.push_back(std::move(section));
+    }
+  }
+  sections.push_back({.name = "tools", .packages = wanted(recipes.distribution.tools)});
+  return sections;
+}
+
+void print_artifacts(const std::vector<Published>& artifacts) {
+  std::size_t width = 0;
+  for (const auto& artifact : artifacts) width = std::max(width, artifact.path.size());
+  for (const auto& artifact : artifacts)
+    fmt::print("{:{}}  {:>9}  {}\n", artifact.path.string(), width,
+               ros::human_size(artifact.size), artifact.sha256);
+}
+
+}  // namespace
+
+int update_lock(const Request& request) {
+  const Recipes recipes = load_all(request.recipes);
+  const fs::path path = lock_path(recipes.root, request.arch);
+  const auto sections = lock_sections(recipes, request.arch);
+  if (sections.size() == 1)
+    throw Error{"no platform has architecture " + request.arch, Error::Kind::usage};
+
+  const auto before = ros::try_read_file(path);
+  if (before && !request.update) {
+    std::set<std::string> missing;
+    const auto names = locked_names(parse_lock(*before, path.string()));
+    for (const auto& section : sections)
+      for (const auto& package : section.packages)
+        if (!names.contains(package.name)) missing.insert(package.name);
+    if (missing.empty()) {
+      fmt::print(stderr, "{} fits the recipes; `rosbuild lock --update` takes newer versions\n",
+                 path.string());
+      return 0;
+    }
+  }
+
+  const StopOnSignal signals;
+  const ros::TempDir scratch;
+  const Lock lock = resolve({.arch = request.arch,
+                             .suites = recipes.distribution.suites,
+                             .components = recipes.distribution.components,
+                             .sections = sections,
+                             .mirror = find_mirror(request.mirror),
+                             .scratch = scratch.path()},
+                            signals.token());
+  const std::string text = write_lock(lock, request.arch);
+  if (before != text) ros::write_file_atomically(path, text);
+  fmt::print("{}: {} packages{}\n", path.string(), locked_names(lock).size(),
+             before == text ? ", unchanged" : "");
+  return 0;
+}
+
+int build_images(const Request& request) {
+  // Load and check: everything that is wrong with the input is said here, before any work.
+  ros::Problems problems;
+  const Recipes recipes = load_all(request.recipes, problems);
+  if (problems.empty()) check_artifacts(recipes, problems);
+  problems.throw_if_any();
+  const auto platforms = select_platforms(recipes, request.platforms);
+  check_only(platforms, request.only, problems);
+  std::map<std::string, Lock> locks;
+  std::map<std::string, std::vector<const Platform*>> by_arch;
+  for (const auto* platform : platforms) by_arch[platform->arch.value].push_back(platform);
+  for (const auto& [arch, same] : by_arch) {
+    const fs::path path = lock_path(recipes.root, arch);
+    locks[arch] = load_lock(path, arch);
+    check_locked(recipes, same, locked_names(locks[arch]), path.string(), problems);
+  }
+  problems.throw_if_any();
+
+  // Plan and run, one graph an architecture.
+  const StopOnSignal signals;
+  const auto reporter = make_reporter();
+  const auto start = std::chrono::steady_clock::now();
+  Cache cache;
+  const Programs programs = find_programs();
+  std::vector<Published> published;
+  for (const auto& [arch, lock] : locks) {
+    Plan plan{recipes, cache, lock, request, programs, *reporter};
+    for (const auto* platform : platforms)
+      if (platform->arch.value == arch) plan.add(*platform);
+    run_graph(plan.graph(), request.jobs, *reporter, signals.token());
+    const auto part = plan.publish();
+    published.insert(published.end(), part.begin(), part.end());
+  }
+  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+  reporter->note(fmt::format("done in {:.1f} s", spent.count()));
+  print_artifacts(published);
+  return 0;
+}
+
+}  // namespace rosbuild

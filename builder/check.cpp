@@ -1,0 +1,140 @@
+#include "builder/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "builder/load/yaml.h"
+#include "runtime/base/text.h"
+
+namespace rosbuild {
+namespace {
+
+constexpr std::uint64_t kMiB = 1024 * 1024;
+// Room for the boot partitions with two versions; what a build really needs is
+// known, and checked, when its content is.
+constexpr std::uint64_t kSmallestDisk = 1024 * kMiB;
+constexpr std::uint64_t kLargestDisk = 2048 * 1024 * kMiB;  // what every importer of vmdk takes
+
+bool is_disk(Format format) { return format == Format::vmdk; }
+bool has_command_line(Format format) { return is_disk(format) || format == Format::iso; }
+
+// Heirs of a platform have its faults as well; each is reported where it
+// stands, once.
+class Once {
+ public:
+  explicit Once(ros::Problems& problems) : problems_(problems) {}
+  void add(const ros::Position& at, const std::string& message, const std::string& hint = {}) {
+    const auto error = problem(at, message, hint);
+    if (seen_.insert(error.what()).second) problems_.add(error);
+  }
+
+ private:
+  ros::Problems& problems_;
+  std::set<std::string> seen_;
+};
+
+void check_size(const ArtifactSpec& artifact, Once& problems) {
+  const auto& format = name_of(artifact.format);
+  if (!is_disk(artifact.format)) {
+    if (artifact.size)
+      problems.add(artifact.size->at, fmt::format("format '{}' takes no size", format));
+    return;
+  }
+  if (!artifact.size) {
+    problems.add(artifact.at, fmt::format("artifact '{}' has no 'size'", artifact.name),
+                 "disk images need one, as size: 8GiB");
+    return;
+  }
+  const auto& [size, at] = *artifact.size;
+  if (at.file.empty()) return;  // not readable, which has been reported
+  if (size % kMiB != 0)
+    problems.add(at, fmt::format("a disk of {} bytes is not whole MiB", size));
+  else if (size < kSmallestDisk)
+    problems.add(at, fmt::format("a disk of {} MiB is too small", size / kMiB),
+                 "1GiB is the least");
+  else if (size > kLargestDisk)
+    problems.add(at, fmt::format("a disk of {} MiB is too large", size / kMiB), "2TiB is the most");
+}
+
+void check_layers(const Recipes& recipes, const Platform& platform, Once& problems) {
+  std::vector<std::string> kernels;
+  bool runtime = false;
+  for (const auto& name : platform.layers) {
+    const auto layer = recipes.layers.find(name.value);
+    if (layer == recipes.layers.end()) return;  // reported while loading
+    if (layer->second.kernel) kernels.push_back(name.value);
+    runtime = runtime || layer->second.runtime;
+  }
+  if (platform.layers.empty()) {
+    problems.add(platform.at, fmt::format("platform '{}' has no layers", platform.name));
+    return;
+  }
+  if (kernels.empty())
+    problems.add(platform.at, fmt::format("no layer of platform '{}' has a kernel", platform.name),
+                 "add one whose recipe has the key 'kernel'");
+  if (kernels.size() > 1)
+    problems.add(platform.at, fmt::format("platform '{}' has more than one kernel: {}",
+                                          platform.name, ros::join(kernels, ", ")));
+  if (!runtime)
+    problems.add(platform.at,
+                 fmt::format("no layer of platform '{}' has the runtime", platform.name),
+                 "add one whose recipe says runtime: true");
+}
+
+}  // namespace
+
+void check_artifacts(const Recipes& recipes, ros::Problems& problems) {
+  Once once(problems);
+  for (const auto& [name, platform] : recipes.platforms) {
+    check_layers(recipes, platform, once);
+    if (platform.artifacts.empty())
+      once.add(platform.at, fmt::format("platform '{}' has no artifacts", name));
+    for (const auto& artifact : platform.artifacts) {
+      if (artifact.format_at.file.empty()) continue;  // no format to judge by; reported
+      check_size(artifact, once);
+      if (!has_command_line(artifact.format) && !artifact.cmdline.empty())
+        once.add(artifact.cmdline[0].at,
+                 fmt::format("format '{}' holds no kernel command line", name_of(artifact.format)),
+                 "it is for those with a boot loader: iso and disk images");
+    }
+  }
+}
+
+void check_locked(const Recipes& recipes, const std::vector<const Platform*>& platforms,
+                  const std::set<std::string>& locked, const std::string& lock_file,
+                  ros::Problems& problems) {
+  const std::vector<std::string> known(locked.begin(), locked.end());
+  const auto check = [&](const Text& package) {
+    if (package.value.empty() || locked.contains(package.value)) return;
+    std::string hint = "`rosbuild lock` adds it, if it exists";
+    if (const auto near = ros::nearest(package.value, known))
+      hint = fmt::format("did you mean '{}'? Otherwise {}", *near, hint);
+    problems.add(problem(package.at,
+                         fmt::format("package '{}' is not in {}", package.value, lock_file), hint));
+  };
+  std::set<std::string> layers;
+  for (const auto* platform : platforms)
+    for (const auto& layer : platform->layers) layers.insert(layer.value);
+  for (const auto& name : layers) {
+    const auto layer = recipes.layers.find(name);
+    if (layer == recipes.layers.end()) continue;
+    std::ranges::for_each(layer->second.packages, check);
+    if (layer->second.kernel) check(layer->second.kernel->package);
+  }
+  std::ranges::for_each(recipes.distribution.tools, check);
+}
+
+void check_only(const std::vector<const Platform*>& platforms, const std::vector<std::string>& only,
+                ros::Problems& problems) {
+  std::set<std::string> names;
+  for (const auto* platform : platforms)
+    for (const auto& artifact : platform->artifacts) names.insert(artifact.name);
+  const std::vector<std::string> known(names.begin(), names.end());
+  for (const auto& name : only)
+    if (!names.contains(name))
+      problems.add(
+          problem({}, fmt::format("unknown artifact '{}'", name), suggestion(name, known)));
+}
+
+}  // namespace rosbuild

@@ -1,0 +1,28 @@
+// Refuse early: everything that reading alone cannot see, before any work is
+// done, each problem with its position and all of them at once.
+#pragma once
+
+#include <set>
+#include <string>
+
+#include "builder/load/platform.h"
+
+namespace rosbuild {
+
+// Artifacts that cannot be made: a size that is missing, too small, not whole
+// MiB or given where there is none; layers without a kernel or runtime below an
+// artifact that boots; a platform without artifacts.
+void check_artifacts(const Recipes& recipes, ros::Problems& problems);
+
+// Packages that the layers of these platforms (all of one architecture) and the
+// distribution's tools name, but the lock does not hold. `locked` is every name
+// in the lock; `lock_file` is its name to show.
+void check_locked(const Recipes& recipes, const std::vector<const Platform*>& platforms,
+                  const std::set<std::string>& locked, const std::string& lock_file,
+                  ros::Problems& problems);
+
+// Artifact names of --only that no chosen platform has.
+void check_only(const std::vector<const Platform*>& platforms, const std::vector<std::string>& only,
+                ros::Problems& problems);
+
+}  // namespace rosbuild
