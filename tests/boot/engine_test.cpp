@@ -1,0 +1,76 @@
+// The two Docker engines: pulling over the network, and surviving each other's end.
+#include <fmt/format.h>
+
+#include <catch2/catch.hpp>
+
+#include "tests/boot/scenario.h"
+
+using namespace proof;
+
+namespace {
+
+Machine virtio_vmdk(std::string name, const fs::path& folder) {
+  return {.name = std::move(name),
+          .disks = {{.path = overlay(folder, artifact("vmware", "rancheros.vmdk"), "vmdk", "10G"),
+                     .bus = Bus::virtio,
+                     .format = "qcow2",
+                     .boot = true}}};
+}
+
+}  // namespace
+
+TEST_CASE("engine: an image is pulled from a registry over the guest's network", "[boot]") {
+  ros::TempDir dir;
+  const int port = free_port();
+  ros::write_file(dir.path() / "registry.yml",
+                  fmt::format("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\n"
+                              "http:\n  addr: 127.0.0.1:{}\n",
+                              (dir.path() / "registry").string(), port));
+  Child registry{{"docker-registry", "serve", (dir.path() / "registry.yml").string()}};
+
+  // Without TLS, so the box has to be told that it may: through its cloud-config.
+  const std::string address = fmt::format("10.0.2.2:{}", port);
+  auto machine = virtio_vmdk("registry", dir.path());
+  machine.user_data = "rancher:\n  docker:\n    insecure_registry: ['" + address + "']\n";
+  Guest guest{machine};
+  guest.expect_ready();
+  make_image(guest);
+  guest.run(fmt::format("docker tag spot {0}/spot && docker push -q {0}/spot", address));
+  guest.run("docker rmi -f $(docker images -q)");
+  REQUIRE(guest.run("docker images -q").empty());
+
+  guest.run(fmt::format("docker pull -q {}/spot", address));
+  CHECK(guest.run(fmt::format("docker run --rm {}/spot /usr/bin/busybox echo pulled", address)) ==
+        "pulled");
+  INFO(registry.output());
+  CHECK(registry.running());
+}
+
+TEST_CASE("engine: a killed Docker comes back and user containers keep running", "[boot]") {
+  ros::TempDir dir;
+  Guest guest{virtio_vmdk("engine-killed", dir.path())};
+  guest.expect_ready();
+  make_image(guest);
+  guest.run("docker run -d --name keeper spot /usr/bin/busybox sleep 1000000");
+  const std::string started = guest.run("docker inspect -f '{{.State.StartedAt}}' keeper");
+  const std::string pid = guest.run("docker inspect -f '{{.State.Pid}}' keeper");
+
+  const auto check_kept = [&] {
+    check_whole(guest);
+    CHECK(guest.run("docker inspect -f '{{.State.StartedAt}}' keeper") == started);
+    CHECK(guest.run("docker inspect -f '{{.State.Pid}}' keeper") == pid);
+    guest.root("kill -0 " + pid);
+  };
+
+  const std::string old = guest.root("cat /run/system-docker.pid");
+  guest.root("kill -9 " + old);
+  // The socket is init's, so a client simply waits until the new one serves.
+  guest.root("system-docker version");
+  CHECK(guest.root("cat /run/system-docker.pid") != old);
+  check_kept();
+
+  guest.root("kill -9 $(cat /run/docker.pid)");
+  // It comes back in a new container; nobody holds its socket meanwhile.
+  guest.run("for i in $(seq 60); do docker version >/dev/null 2>&1 && exit; sleep 1; done; exit 1");
+  check_kept();
+}

@@ -1,0 +1,53 @@
+#include "tests/boot/scenario.h"
+
+#include <catch2/catch.hpp>
+
+#include "runtime/base/text.h"
+
+namespace proof {
+
+const std::vector<std::string>& system_services() {
+  static const std::vector<std::string> names{"udev", "network", "syslog",
+                                              "ntp",  "console", "docker"};
+  return names;
+}
+
+void make_image(Guest& guest) {
+  guest.run(
+      "busybox tar -C / -chf - usr/bin/busybox lib64/ld-linux-x86-64.so.2"
+      " usr/lib/x86_64-linux-gnu/libc.so.6 usr/lib/x86_64-linux-gnu/libresolv.so.2"
+      " | docker import - spot");
+}
+
+void check_whole(Guest& guest) {
+  CHECK(guest.run("docker run --rm spot /usr/bin/busybox echo made on the spot") ==
+        "made on the spot");
+  const auto running = ros::words(guest.root("system-docker ps --format '{{.Names}}'"));
+  for (const auto& service : system_services()) {
+    INFO("system-docker ps shows: " << ros::join(running, " "));
+    CHECK(std::count(running.begin(), running.end(), service) == 1);
+  }
+}
+
+void exercise(Guest& guest) {
+  guest.expect_ready();
+  make_image(guest);
+  check_whole(guest);
+
+  guest.run("docker run -d --name keeper --restart always spot /usr/bin/busybox sleep 1000000");
+  guest.run("echo kept > /home/rancher/note");
+  guest.root("ros config set rancher.environment.PROOF kept");
+  const std::string host_key = guest.run("cat /etc/ssh/ssh_host_ed25519_key.pub");
+
+  guest.reboot();
+  CHECK(guest.run("cat /home/rancher/note") == "kept");
+  CHECK(guest.root("ros config get rancher.environment.PROOF") == "kept");
+  CHECK(guest.run("cat /etc/ssh/ssh_host_ed25519_key.pub") == host_key);
+  CHECK(guest.run("docker inspect -f '{{.State.Running}}' keeper") == "true");
+
+  guest.run("docker rm -f $(docker ps -qa)");
+  CHECK(guest.run("docker ps -qa").empty());
+  check_whole(guest);  // and the image has survived the reboot
+}
+
+}  // namespace proof

@@ -1,0 +1,20 @@
+// What every booted artifact must be able to do, whatever it booted from.
+#pragma once
+
+#include "tests/support/guest.h"
+
+namespace proof {
+
+// The services that `system-docker ps` must show.
+const std::vector<std::string>& system_services();
+
+// Makes the image "spot" out of files of the box: busybox and what it is linked with.
+void make_image(Guest& guest);
+// A container of that image prints; `system-docker ps` shows every service.
+void check_whole(Guest& guest);
+
+// The whole list: ready, a container prints, services; things are written, the box
+// reboots, they are still there; every user container is removed, the box is whole.
+void exercise(Guest& guest);
+
+}  // namespace proof

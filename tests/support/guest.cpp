@@ -1,0 +1,308 @@
+#include "tests/support/guest.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <exception>
+#include <regex>
+
+#include "builder/os/process.h"
+#include "runtime/base/text.h"
+
+namespace proof {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+// Without escape sequences and carriage returns, which firmware and GRUB love.
+std::string plain(const std::string& console) {
+  static const std::regex escapes{"\x1b\\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Z0-9]|\r"};
+  return std::regex_replace(console, escapes, "");
+}
+
+std::string tail(const std::string& console, std::size_t count) {
+  const auto lines = ros::split(plain(console), '\n');
+  std::string result;
+  for (std::size_t i = lines.size() > count ? lines.size() - count : 0; i < lines.size(); ++i)
+    result += "  | " + lines[i] + "\n";
+  return result;
+}
+
+fs::path firmware_file(const std::string& name) {
+  const fs::path path = fs::path{"/usr/share/OVMF"} / name;
+  if (!fs::exists(path)) FAIL(path.string() << " is missing; install ovmf");
+  return path;
+}
+
+}  // namespace
+
+int free_port() {
+  ros::Fd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  return ntohs(address.sin_port);
+}
+
+fs::path overlay(const fs::path& folder, const fs::path& artifact, const std::string& format,
+                 const std::string& size) {
+  const fs::path path = folder / (artifact.filename().string() + ".qcow2");
+  check_output({"qemu-img", "create", "-q", "-f", "qcow2", "-F", format, "-b",
+                fs::canonical(artifact).string(), path.string(), size});
+  return path;
+}
+
+fs::path empty_disk(const fs::path& folder, std::uintmax_t size) {
+  const fs::path path = folder / fs::unique_path("disk-%%%%.img");
+  ros::write_file(path, "");
+  fs::resize_file(path, size);
+  return path;
+}
+
+fs::path state_disk(const fs::path& folder) {
+  const fs::path path = empty_disk(folder, 2ULL << 30);
+  check_output({"mke2fs", "-q", "-t", "ext4", "-L", "RANCHER_STATE", path.string()});
+  return path;
+}
+
+Guest::Guest(Machine machine)
+    : machine_{std::move(machine)}, exceptions_at_start_{std::uncaught_exceptions()} {
+  port_ = free_port();
+  const auto& dir = folder_.path();
+  check_output({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "boot-test", "-f",
+                (dir / "key").string()});
+  ros::write_file(dir / "seed/meta-data", "instance-id: boot-test\n");
+  ros::write_file(dir / "seed/user-data",
+                  "#cloud-config\nssh_authorized_keys:\n  - " +
+                      std::string{ros::trim(ros::read_file(dir / "key.pub"))} + "\n" +
+                      machine_.user_data);
+  check_output({"xorriso", "-as", "mkisofs", "-quiet", "-V", "cidata", "-J", "-r", "-o",
+                (dir / "seed.iso").string(), (dir / "seed").string()});
+
+  const bool q35 = machine_.firmware != Firmware::bios;
+  std::vector<std::string> argv{"qemu-system-x86_64",
+                                "-accel",
+                                "tcg,thread=multi",
+                                "-cpu",
+                                "max",
+                                "-smp",
+                                "2",
+                                "-m",
+                                std::to_string(machine_.memory_mb),
+                                "-machine",
+                                machine_.firmware == Firmware::secure_boot ? "q35,smm=on"
+                                : q35                                      ? "q35"
+                                                                           : "pc",
+                                "-nodefaults",
+                                "-display",
+                                "none",
+                                "-vga",
+                                "std",
+                                "-boot",
+                                "menu=off",
+                                "-device",
+                                "virtio-rng-pci",
+                                "-chardev",
+                                "stdio,id=console,signal=off",
+                                "-serial",
+                                "chardev:console"};
+  if (machine_.nic == "none") {
+    argv.insert(argv.end(), {"-nic", "none"});
+  } else {
+    argv.insert(argv.end(),
+                {"-netdev", fmt::format("user,id=net,hostfwd=tcp:127.0.0.1:{}-:22", port_),
+                 "-device", machine_.nic + ",netdev=net"});
+  }
+  add_firmware(argv);
+  for (const auto& disk : machine_.disks) add_disk(disk, argv);
+  add_disk({.path = dir / "seed.iso", .bus = Bus::cdrom}, argv);
+  argv.insert(argv.end(), machine_.arguments.begin(), machine_.arguments.end());
+  qemu_ = std::make_unique<Child>(argv);
+}
+
+Guest::~Guest() {
+  if (connected_) disconnect();
+  const std::string console = qemu_->output();
+  try {
+    ros::write_file(fs::path{BINARY_DIR} / "consoles" / (machine_.name + ".log"), console);
+  } catch (const std::exception&) {
+    // A log that cannot be kept must not hide the test's own result.
+  }
+  if (std::uncaught_exceptions() > exceptions_at_start_)
+    fmt::print(stderr, "Console of '{}':\n{}", machine_.name, tail(console, 40));
+}
+
+void Guest::add_firmware(std::vector<std::string>& argv) {
+  if (machine_.firmware == Firmware::bios) return;
+  const bool secure = machine_.firmware == Firmware::secure_boot;
+  const fs::path variables = folder_.path() / "vars.fd";
+  fs::copy_file(firmware_file(secure ? "OVMF_VARS_4M.ms.fd" : "OVMF_VARS_4M.fd"), variables);
+  if (secure) argv.insert(argv.end(), {"-global", "driver=cfi.pflash01,property=secure,value=on"});
+  argv.insert(
+      argv.end(),
+      {"-drive",
+       fmt::format("if=pflash,unit=0,format=raw,readonly=on,file={}",
+                   firmware_file(secure ? "OVMF_CODE_4M.ms.fd" : "OVMF_CODE_4M.fd").string()),
+       "-drive", fmt::format("if=pflash,unit=1,format=raw,file={}", variables.string())});
+}
+
+void Guest::add_disk(const Disk& disk, std::vector<std::string>& argv) {
+  const std::string id = fmt::format("disk{}", argv.size());
+  const bool cd = disk.bus == Bus::cdrom;
+  argv.insert(argv.end(),
+              {"-drive", fmt::format("if=none,id={},format={},file={}{}", id, disk.format,
+                                     disk.path.string(), cd ? ",readonly=on" : "")});
+  std::string device;
+  switch (disk.bus) {
+    case Bus::ide:
+    case Bus::ahci:
+      device = "ide-hd";
+      break;  // the machine decides which controller that is
+    case Bus::cdrom:
+      device = "ide-cd";
+      break;
+    case Bus::nvme:
+      device = "nvme,serial=" + id;
+      break;
+    case Bus::virtio:
+      device = "virtio-blk-pci";
+      break;
+    case Bus::pvscsi:
+      argv.insert(argv.end(), {"-device", "pvscsi,id=scsi-" + id});
+      device = fmt::format("scsi-hd,bus=scsi-{}.0", id);
+      break;
+    case Bus::usb:
+      argv.insert(argv.end(), {"-device", "qemu-xhci,id=usb-" + id});
+      device = fmt::format("usb-storage,bus=usb-{}.0", id);
+      break;
+  }
+  argv.insert(argv.end(), {"-device", fmt::format("{},drive={}{}", device, id,
+                                                  disk.boot ? ",bootindex=1" : "")});
+}
+
+std::vector<std::string> Guest::expect(const std::string& pattern, seconds limit) {
+  const std::regex regex{pattern};
+  const auto deadline = Clock::now() + limit;
+  std::string output = qemu_->output();
+  for (;;) {
+    // Whole lines only, but for the last one, which may be a prompt.
+    while (consumed_ < output.size()) {
+      const auto end = output.find('\n', consumed_);
+      const std::string line = plain(output.substr(consumed_, end - consumed_));
+      if (line.find("Kernel panic") != std::string::npos) fail("the kernel panicked");
+      std::smatch match;
+      const bool found = std::regex_search(line, match, regex);
+      if (found || end != std::string::npos)
+        consumed_ = end == std::string::npos ? output.size() : end + 1;
+      if (found) return {match.begin(), match.end()};
+      if (end == std::string::npos) break;
+    }
+    const std::size_t seen = output.size();
+    output = qemu_->wait_output(seen, deadline);
+    if (output.size() == seen) {
+      if (!qemu_->running())
+        fail("QEMU ended while the console was expected to say /" + pattern + "/");
+      if (Clock::now() >= deadline)
+        fail(fmt::format("the console did not say /{}/ within {} s", pattern, limit.count()));
+    }
+  }
+}
+
+double Guest::expect_ready(seconds limit) {
+  return std::stod(expect("rancheros: ready in ([0-9]+\\.[0-9]+) s", limit)[1]);
+}
+
+void Guest::fail(const std::string& message) {
+  FAIL(machine_.name << ": " << message);
+  std::abort();  // FAIL has thrown
+}
+
+std::vector<std::string> Guest::ssh(const std::vector<std::string>& options) const {
+  const auto& dir = folder_.path();
+  std::vector<std::string> argv{"ssh",
+                                "-F",
+                                "none",
+                                "-i",
+                                (dir / "key").string(),
+                                "-p",
+                                std::to_string(port_),
+                                "-o",
+                                "BatchMode=yes",
+                                "-o",
+                                "ConnectTimeout=20",
+                                "-o",
+                                "LogLevel=ERROR",
+                                "-o",
+                                "StrictHostKeyChecking=no",
+                                "-o",
+                                "UserKnownHostsFile=/dev/null",
+                                "-o",
+                                "ControlPath=" + (dir / "ssh").string()};
+  argv.insert(argv.end(), options.begin(), options.end());
+  argv.push_back("rancher@127.0.0.1");
+  return argv;
+}
+
+// One connection that all commands share: a key exchange under emulation takes seconds.
+void Guest::connect() {
+  const auto deadline = Clock::now() + 120s;
+  const std::string log = (folder_.path() / "ssh.log").string();
+  const std::string command =
+      ros::quote(ssh({"-f", "-N", "-M"})) + " </dev/null >" + ros::quote(log) + " 2>&1";
+  while (rosbuild::try_run({.argv = {"sh", "-c", "exec " + command}}).status != 0) {
+    if (Clock::now() >= deadline || !qemu_->running())
+      fail("ssh did not let us in: " + ros::try_read_file(log).value_or("(no message)"));
+    std::this_thread::sleep_for(1s);  // nothing outside the guest tells when its sshd listens
+  }
+  connected_ = true;
+}
+
+void Guest::disconnect() {
+  rosbuild::try_run({.argv = ssh({"-O", "exit"})});
+  connected_ = false;
+}
+
+Result Guest::try_run(const std::string& script, seconds limit) {
+  if (!connected_) connect();
+  auto argv = ssh({"-o", "ControlMaster=no"});
+  argv.insert(argv.begin(), {"timeout", std::to_string(limit.count())});
+  argv.insert(argv.end(), {"--", script});
+  const auto exit = rosbuild::try_run({.argv = argv});
+  return {exit.status, std::string{ros::trim(exit.output)}};
+}
+
+std::string Guest::run(const std::string& script, seconds limit) {
+  const Result result = try_run(script, limit);
+  if (result.status != 0)
+    fail(fmt::format("exit {} from: {}\n{}", result.status, script, result.output));
+  return result.output;
+}
+
+std::string Guest::root(const std::string& script, seconds limit) {
+  return run("sudo -n sh -c " + ros::quote(script), limit);
+}
+
+double Guest::reboot() {
+  try_run("sudo -n reboot", seconds{60});  // the connection may break before it can say 0
+  disconnect();
+  return expect_ready();
+}
+
+seconds Guest::power_off(seconds limit) {
+  const auto start = Clock::now();
+  try_run("sudo -n poweroff", seconds{60});
+  disconnect();
+  const auto status = qemu_->wait(limit);
+  if (!status) fail(fmt::format("poweroff did not finish within {} s", limit.count()));
+  return std::chrono::duration_cast<seconds>(Clock::now() - start);
+}
+
+}  // namespace proof

@@ -1,0 +1,96 @@
+// A machine under test: QEMU under software emulation, its serial console, and
+// ssh into it.
+//
+// Milestones are lines on the console (`expect`); a failed one shows the
+// console's tail. "Kernel panic" anywhere fails whatever waits. ssh goes through
+// QEMU's user network with a key made for this run, which the box learns from a
+// NoCloud seed. The whole console is kept in BINARY_DIR/consoles/ for reading later.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/child.h"
+#include "tests/support/paths.h"
+
+namespace proof {
+
+enum class Firmware { bios, uefi, secure_boot };  // SeaBIOS; OVMF; OVMF with Microsoft's keys
+enum class Bus { ide, ahci, nvme, virtio, pvscsi, usb, cdrom };
+
+struct Disk {
+  fs::path path;
+  Bus bus = Bus::virtio;
+  std::string format = "raw";
+  bool boot = false;
+};
+
+struct Machine {
+  std::string name;  // of the console's file
+  Firmware firmware = Firmware::bios;
+  int memory_mb = 1024;
+  std::string nic = "virtio-net-pci";  // or "none"
+  std::vector<Disk> disks = {};
+  std::string user_data = {};               // added to the seed's ssh_authorized_keys
+  std::vector<std::string> arguments = {};  // -kernel, -initrd, -append …
+};
+
+struct Result {
+  int status = 0;
+  std::string output;  // standard output and error
+};
+
+class Guest {
+ public:
+  explicit Guest(Machine machine);
+  ~Guest();
+
+  // Waits for a console line (or an unfinished last line) that matches, from where
+  // the last expect() ended. Returns the match's groups, [0] being all of it.
+  std::vector<std::string> expect(const std::string& pattern, seconds limit);
+  // Waits for the ready line, which must come within `limit`; returns its seconds.
+  double expect_ready(seconds limit = seconds{420});
+  void type(std::string_view text) { qemu_->type(text); }
+  std::string console() const { return qemu_->output(); }
+
+  // As the user rancher, through ssh; waits for sshd the first time.
+  Result try_run(const std::string& script, seconds limit = seconds{180});
+  std::string run(const std::string& script, seconds limit = seconds{180});  // must exit 0; trimmed
+  std::string root(const std::string& script,
+                   seconds limit = seconds{180});  // the same through sudo
+
+  double reboot();                   // by the box's own command; until it is ready again
+  seconds power_off(seconds limit);  // by the box's own command; the time until QEMU ended
+
+  const fs::path& folder() const { return folder_.path(); }  // removed with the guest
+
+ private:
+  void add_disk(const Disk& disk, std::vector<std::string>& argv);
+  void add_firmware(std::vector<std::string>& argv);
+  void connect();
+  void disconnect();
+  std::vector<std::string> ssh(const std::vector<std::string>& options) const;
+  [[noreturn]] void fail(const std::string& message);
+
+  Machine machine_;
+  ros::TempDir folder_;
+  int port_ = 0;
+  bool connected_ = false;
+  std::size_t consumed_ = 0;
+  int exceptions_at_start_;
+  std::unique_ptr<Child> qemu_;
+};
+
+// A copy-on-write disk over an artifact, which QEMU reads in its own format.
+fs::path overlay(const fs::path& folder, const fs::path& artifact, const std::string& format,
+                 const std::string& size);
+// An ext4 file system without partitions, labelled for RancherOS' state.
+fs::path state_disk(const fs::path& folder);
+// A sparse empty disk.
+fs::path empty_disk(const fs::path& folder, std::uintmax_t size);
+// A TCP port of the loopback interface that was free a moment ago.
+int free_port();
+
+}  // namespace proof
