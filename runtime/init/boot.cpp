@@ -1,0 +1,156 @@
+#include "runtime/init/boot.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "runtime/base/error.h"
+#include "runtime/base/log.h"
+#include "runtime/engine/docker.h"
+#include "runtime/engine/preload.h"
+#include "runtime/init/cmdline.h"
+#include "runtime/init/coldplug.h"
+#include "runtime/init/console.h"
+#include "runtime/init/engine_log.h"
+#include "runtime/init/layers.h"
+#include "runtime/init/mounts.h"
+#include "runtime/init/rescue.h"
+#include "runtime/init/state.h"
+
+namespace ros {
+namespace {
+
+constexpr const char* kNewRoot = "/run/ros/root";
+constexpr const char* kSystemRoot = "/var/lib/system-docker";
+constexpr const char* kSystemRepository = "rancher/os";
+constexpr int kEngineOomScore = -999;
+
+void milestone(std::string_view what) {
+  log::info(fmt::format("{:.2f} {}", uptime(), what));
+}
+
+Cmdline read_cmdline() { return Cmdline{try_read_file("/proc/cmdline").value_or("")}; }
+
+// The socket is init's own: a client can connect before system Docker serves,
+// and again while it is started anew.
+Fd listen_for_system_docker() {
+  Fd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, kSystemDocker, sizeof address.sun_path - 1);
+  ::unlink(kSystemDocker);
+  const mode_t mask = ::umask(0177);
+  const bool bound = fd && ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address),
+                                  sizeof address) == 0;
+  ::umask(mask);
+  if (!bound || ::listen(fd.get(), SOMAXCONN) != 0)
+    throw Error::from_errno(fmt::format("cannot listen on {}", kSystemDocker));
+  return fd;
+}
+
+std::vector<std::string> system_docker_command(bool debug) {
+  std::vector<std::string> argv{"dockerd",
+                                "--host=fd://",
+                                "--containerd=/run/containerd/containerd.sock",
+                                "--containerd-namespace=system",
+                                "--containerd-plugins-namespace=system-plugins",
+                                fmt::format("--data-root={}", kSystemRoot),
+                                "--exec-root=/run/system-docker",
+                                "--pidfile=/run/system-docker.pid",
+                                "--config-file=/etc/docker/system-docker.json",
+                                "--cgroup-parent=/system",
+                                "--storage-driver=overlay2",
+                                "--live-restore",
+                                "--log-opt=max-size=25m",
+                                "--log-opt=max-file=2",
+                                // System services use the host's network.
+                                "--bridge=none",
+                                "--iptables=false",
+                                "--ip6tables=false",
+                                "--userland-proxy=false"};
+  if (debug) argv.push_back("--debug");
+  return argv;
+}
+
+// Everything that is found on the way is laid below /run, which moves along.
+Manifest enter_layers(std::shared_ptr<ModuleLoader> modules, const Coldplug& coldplug) {
+  const Manifest manifest = parse_manifest(read_file("/manifest"));
+  for (const char* name : {"loop", "squashfs", "overlay"}) modules->load(name);
+  fs::create_directories(kMediumFolder);
+  const fs::path folder = find_layers(manifest, coldplug, *modules);
+  check_layers(manifest, folder);
+  milestone("layers checked");
+  fs::create_directories(kMemoryFolder);
+  fs::create_directories(kNewRoot);
+  mount_layers(manifest, folder, kNewRoot);
+  switch_root(kNewRoot);
+  boost::system::error_code ignored;
+  if (folder != "/layers" && fs::exists(kMediumFolder, ignored)) bind_mount(kMediumFolder, "/boot");
+  milestone("root is the layers");
+  return manifest;
+}
+
+void preload(const Manifest& manifest) {
+  std::vector<PreloadedLayer> layers;
+  for (const auto& layer : manifest.layers)
+    layers.push_back({layer.name, layer.sha256, fs::path{kLayersFolder} / layer.name});
+  write_preloaded_image(kSystemRoot, kSystemRepository, manifest.version, layers);
+}
+
+}  // namespace
+
+void boot(Supervisor& supervisor) {
+  ::umask(0022);
+  ::reboot(RB_DISABLE_CAD);  // Ctrl-Alt-Del becomes SIGINT
+  mount_all(early_mounts());
+  make_dev_links();
+  const Cmdline cmdline = read_cmdline();
+  const bool debug = cmdline.flag("rancher.debug");
+  log::set_debug(debug);
+  milestone("init");
+
+  auto early_modules = std::make_shared<ModuleLoader>();
+  static std::unique_ptr<Coldplug> coldplug;  // for good: what is plugged in later is served as well
+  coldplug = std::make_unique<Coldplug>(early_modules);
+  const Manifest manifest = enter_layers(early_modules, *coldplug);
+
+  // From here on the whole of the kernel's modules is at hand.
+  auto modules = std::make_shared<ModuleLoader>();
+  coldplug = std::make_unique<Coldplug>(modules);
+  EngineLog logs;
+  if (!cmdline.flag("rancher.recovery"))
+    supervisor.keep("containerd", {.argv = {"containerd", "--config", "/etc/containerd/config.toml"},
+                                   .output = logs.writer("containerd"),
+                                   .oom_score = kEngineOomScore});
+
+  const State state = set_up_state(cmdline, *coldplug, *modules);
+  milestone(state.device.empty() ? "state in memory" : "state on " + state.device);
+  if (cmdline.flag("rancher.recovery")) recovery_console("");
+  logs.write_to("/var/log");
+
+  preload(manifest);
+  static const Fd socket = listen_for_system_docker();
+  supervisor.keep("system Docker", {.argv = system_docker_command(debug),
+                                    .output = logs.writer("system-docker"),
+                                    .listen = socket.get(),
+                                    .oom_score = kEngineOomScore});
+  supervisor.keep("ros sysinit", {.argv = {"ros", "sysinit"}, .output = logs.writer("sysinit")});
+  milestone("engines started");
+
+  if (state.can_grow)
+    supervisor.once({.argv = {"resize2fs", state.device}}, [device = state.device](int status) {
+      if (status != 0)
+        announce_error(fmt::format("state: resize2fs {} failed with status {}", device, status));
+      else
+        milestone("state grown");
+    });
+}
+
+}  // namespace ros

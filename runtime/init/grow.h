@@ -1,0 +1,25 @@
+// Growing the last partition of a GPT disk over the space behind it (UEFI
+// specification 2.10, section 5.3), as a disk that was enlarged needs it.
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/base/file.h"
+
+namespace ros {
+
+struct Grown {
+  std::uint64_t offset = 0, size = 0;  // of the partition, in bytes
+};
+
+// Moves the backup table to the end of `disk` (a block device or an image with
+// 512-byte sectors) and lets partition `number` reach up to it. Nothing to gain
+// (less than 1 MiB), not the last partition, or no valid table: false, and the
+// disk is as it was. Throws Error when it cannot be written. The kernel is not
+// told; see resize_partition.
+bool grow_partition(const fs::path& disk, unsigned number, Grown& grown);
+
+// Tells the kernel the new size (BLKPG_RESIZE_PARTITION; works while mounted).
+void resize_partition(const fs::path& disk, unsigned number, const Grown& grown);
+
+}  // namespace ros

@@ -1,0 +1,120 @@
+#include "runtime/init/shutdown.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "runtime/base/file.h"
+#include "runtime/base/log.h"
+#include "runtime/base/text.h"
+#include "runtime/init/console.h"
+
+namespace ros {
+namespace {
+
+constexpr double kLeastSeconds = 10;
+// What is kept of the time for engines and processes that do not end.
+constexpr double kForEngines = 5, kForProcesses = 2;
+
+std::string unescaped(const std::string& text) {
+  std::string result;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size()) {
+      result += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 +
+                                  (text[i + 3] - '0'));
+      i += 3;
+    } else {
+      result += text[i];
+    }
+  }
+  return result;
+}
+
+void unmount_all() {
+  // One may hide or hold another: again while there is progress.
+  for (std::size_t left = ~std::size_t{0};;) {
+    const auto mounts = mounts_to_undo(try_read_file("/proc/self/mountinfo").value_or(""));
+    if (mounts.empty() || mounts.size() >= left) {
+      for (const auto& path : mounts) {
+        log::error(path + " is busy; it is made read-only");
+        ::mount(nullptr, path.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
+      }
+      return;
+    }
+    left = mounts.size();
+    for (const auto& path : mounts) ::umount2(path.c_str(), UMOUNT_NOFOLLOW);
+  }
+}
+
+// However badly something hangs: a disk that does not answer, an NFS server gone.
+void limit(Ending ending, double seconds) {
+  std::thread{[=] {
+    ::usleep(static_cast<useconds_t>(seconds * 1e6));
+    announce_error("the shutdown timeout has passed");
+    ::sync();
+    end_machine(ending);
+  }}.detach();
+}
+
+}  // namespace
+
+std::vector<std::string> mounts_to_undo(std::string_view mountinfo) {
+  std::vector<std::string> paths;
+  for (const auto& line : split(mountinfo, '\n')) {
+    const auto field = words(line);
+    const auto dash = std::find(field.begin(), field.end(), "-");
+    if (field.size() < 7 || field.end() - dash < 3) continue;
+    const std::string path = unescaped(field[4]);
+    // The root and its parts are in memory or read-only. What the kernel offers holds no data.
+    const auto below = [&](const std::string& folder) {
+      return path == folder || path.starts_with(folder + "/");
+    };
+    if (path == "/" || below("/proc") || below("/sys") || below("/dev") || path == "/run" ||
+        below("/run/ros"))
+      continue;
+    paths.push_back(path);
+  }
+  std::reverse(paths.begin(), paths.end());  // later mounts lie over earlier ones
+  return paths;
+}
+
+void end_machine(Ending ending) {
+  ::sync();
+  switch (ending) {
+    case Ending::reboot:
+      ::reboot(RB_AUTOBOOT);
+      break;
+    case Ending::poweroff:
+      ::reboot(RB_POWER_OFF);
+      break;
+    case Ending::halt:
+      break;
+  }
+  ::reboot(RB_HALT_SYSTEM);
+  for (;;) ::pause();
+}
+
+void shut_down(Ending ending, Supervisor& supervisor, double seconds) {
+  announce(ending == Ending::reboot     ? "rebooting"
+           : ending == Ending::poweroff ? "powering off"
+                                        : "halting");
+  seconds = std::max(seconds, kLeastSeconds);
+  const double end = uptime() + seconds;
+  limit(ending, seconds);
+  supervisor.finish({.argv = {"ros", "stop-all"}}, end - kForEngines - kForProcesses);
+  supervisor.stop("ros sysinit", SIGTERM, uptime() + kForProcesses);
+  supervisor.stop("system Docker", SIGTERM, end - kForProcesses);
+  supervisor.stop("containerd", SIGTERM, end - kForProcesses);
+  supervisor.end_everything(std::min(uptime() + kForProcesses, end));
+  ::sync();
+  unmount_all();
+  announce(fmt::format("down after {:.1f} s", uptime() - (end - seconds)));
+  end_machine(ending);
+}
+
+}  // namespace ros

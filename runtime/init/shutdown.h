@@ -1,0 +1,22 @@
+// The end of the system: containers, engines, processes, mounts, the machine.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/init/supervisor.h"
+
+namespace ros {
+
+// Mount points of a mountinfo (proc(5)) that hold or hide something on a disk, in
+// the order in which they can be taken away. Escapes ("\040") are resolved.
+std::vector<std::string> mounts_to_undo(std::string_view mountinfo);
+
+// Never returns. `seconds` is rancher.shutdown_timeout: however badly something
+// hangs, the machine goes down when it has passed.
+[[noreturn]] void shut_down(Ending ending, Supervisor& supervisor, double seconds);
+
+// Syncs and goes down at once.
+[[noreturn]] void end_machine(Ending ending);
+
+}  // namespace ros
