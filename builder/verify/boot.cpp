@@ -1,0 +1,260 @@
+#include "builder/verify/boot.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <string_view>
+
+#include "builder/os/process.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+
+namespace rosbuild {
+namespace {
+
+using ros::Error;
+
+constexpr const char* kQemu = "qemu-system-x86_64";
+constexpr const char* kFirmwareFolder = "/usr/share/OVMF";
+// What platforms/amd64.yaml says, and no disk is asked for.
+constexpr const char* kNetbootCmdline =
+    "console=tty1 console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 "
+    "rancher.state.required=false";
+
+constexpr std::size_t kSector = 512;
+constexpr std::size_t kIsoDescriptor = 16 * 2048;  // the first volume descriptor of ISO 9660
+
+// A file whose parts are looked at; what lies behind its end reads as nothing.
+class Probe {
+ public:
+  explicit Probe(const fs::path& path)
+      : fd_(ros::open_file(path.string(), O_RDONLY)), size_(fs::file_size(path)) {}
+
+  bool has(std::uint64_t offset, std::string_view bytes) const {
+    return offset + bytes.size() <= size_ && ros::read_at(fd_.get(), offset, bytes.size()) == bytes;
+  }
+  std::uint64_t size() const { return size_; }
+
+ private:
+  ros::Fd fd_;
+  std::uint64_t size_;
+};
+
+bool is_iso(const Probe& file) { return file.has(kIsoDescriptor + 1, "CD001"); }
+bool is_kernel(const Probe& file) { return file.has(0x202, "HdrS"); }
+bool has_boot_sector(const Probe& file) { return file.has(510, "\x55\xaa"); }
+
+// A path inside a QEMU option, where a comma ends the value.
+std::string escaped(const fs::path& path) { return ros::replace_all(path.string(), ",", ",,"); }
+
+std::string machine_of(BootFirmware firmware) {
+  switch (firmware) {
+    case BootFirmware::bios:
+      return "pc";
+    case BootFirmware::uefi:
+      return "q35";
+    case BootFirmware::secure_boot:
+      return "q35,smm=on";
+  }
+  return {};
+}
+
+class QemuCommand {
+ public:
+  explicit QemuCommand(const BootOptions& options) : options_(options) {
+    add({kQemu, "-nodefaults", "-machine", machine_of(options.firmware)});
+    // Emulating all that QEMU knows ("max") is slower, and less like any real machine.
+    if (options.kvm)
+      add({"-accel", "kvm", "-cpu", "host"});
+    else
+      add({"-accel", "tcg,thread=multi", "-cpu", "Nehalem"});
+    add({"-smp", std::to_string(options.processors), "-m", std::to_string(options.memory_mb)});
+    add({"-display", "none", "-vga", "std", "-serial", options.serial});
+    add({"-device", "virtio-rng-pci"});
+    add_network();
+    if (options.firmware != BootFirmware::bios) add_firmware();
+    for (const BootDisk& disk : options.disks) add_disk(disk);
+    if (!options.kernel.empty()) add_kernel();
+    add(options.arguments);
+  }
+
+  std::vector<std::string> take() { return std::move(argv_); }
+
+ private:
+  void add(const std::vector<std::string>& arguments) {
+    argv_.insert(argv_.end(), arguments.begin(), arguments.end());
+  }
+
+  void add_network() {
+    std::string nic = "none";
+    if (options_.nic != nic) nic = "user,model=" + options_.nic;
+    for (const BootForward& forward : options_.forwards)
+      nic += fmt::format(",hostfwd=tcp:127.0.0.1:{}-:{}", forward.host, forward.guest);
+    add({"-nic", nic});
+  }
+
+  void add_firmware() {
+    if (options_.firmware == BootFirmware::secure_boot)
+      // Only system management mode, which the guest cannot enter, may write variables.
+      add({"-global", "driver=cfi.pflash01,property=secure,value=on", "-global",
+           "ICH9-LPC.disable_s3=1"});
+    add({"-drive", "if=pflash,unit=0,format=raw,readonly=on,file=" + escaped(options_.firmware_code),
+         "-drive", "if=pflash,unit=1,format=raw,file=" + escaped(options_.firmware_vars)});
+  }
+
+  void add_kernel() {
+    add({"-kernel", options_.kernel.string(), "-append", options_.cmdline});
+    if (!options_.initrd.empty()) add({"-initrd", options_.initrd.string()});
+  }
+
+  void add_disk(const BootDisk& disk) {
+    const std::string id = fmt::format("disk{}", disks_++);
+    const std::string device = add_controller(disk, id);
+    const bool read_only = disk.read_only || disk.bus == Bus::cdrom;
+    add({"-drive",
+         fmt::format("if=none,id={},format={},file={}{}", id,
+                     disk.format.empty() ? detect_format(disk.path) : disk.format,
+                     escaped(disk.path),
+                     read_only           ? ",readonly=on"
+                     : options_.snapshot ? ",snapshot=on"
+                                         : "")});
+    add({"-device", device + ",drive=" + id +
+                        (disk.boot ? fmt::format(",bootindex={}", ++boot_index_) : "")});
+  }
+
+  // Adds what the disk hangs on; returns the disk's own device.
+  std::string add_controller(const BootDisk& disk, const std::string& id) {
+    const auto on = [&](const std::string& controller, const std::string& device) {
+      add({"-device", fmt::format("{},id={}-bus", controller, id)});
+      return fmt::format("{},bus={}-bus.0", device, id);
+    };
+    const std::string ide = disk.read_only ? "ide-cd" : "ide-hd";  // IDE has no other read-only disk
+    switch (disk.bus) {
+      case Bus::ide:  // the machine's own controller; q35's is AHCI
+        return ide;
+      case Bus::ahci:
+        return options_.firmware == BootFirmware::bios ? on("ich9-ahci", ide) : ide;
+      case Bus::nvme:
+        return "nvme,serial=" + id;
+      case Bus::virtio:
+        return "virtio-blk-pci";
+      case Bus::pvscsi:
+        return on("pvscsi", "scsi-hd");
+      case Bus::usb:
+        return on("qemu-xhci", "usb-storage");
+      case Bus::cdrom:
+        return "ide-cd";
+    }
+    return {};
+  }
+
+  const BootOptions& options_;
+  std::vector<std::string> argv_;
+  int disks_ = 0;
+  int boot_index_ = 0;  // 0 itself is taken by -kernel
+};
+
+fs::path firmware_file(const std::string& name) {
+  const fs::path path = fs::path{kFirmwareFolder} / name;
+  if (!fs::exists(path))
+    throw Error{path.string() + " is missing", Error::Kind::tool}.hint("apt-get install ovmf");
+  return path;
+}
+
+// With our terminal, environment and process group; Ctrl-C is the child's, so
+// that we are there to tidy up after it.
+int run_in_foreground(const fs::path& program, const std::vector<std::string>& argv) {
+  std::vector<char*> arguments;
+  for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  const pid_t pid = ::fork();
+  if (pid < 0) throw Error::from_errno("fork");
+  if (pid == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    ::execv(program.c_str(), arguments.data());
+    ::_exit(127);
+  }
+  const auto interrupt = ::signal(SIGINT, SIG_IGN);
+  const auto quit = ::signal(SIGQUIT, SIG_IGN);
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR) throw Error::from_errno("waitpid");
+  ::signal(SIGINT, interrupt);
+  ::signal(SIGQUIT, quit);
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+}  // namespace
+
+std::vector<std::string> qemu_command(const BootOptions& options) {
+  return QemuCommand{options}.take();
+}
+
+std::string detect_format(const fs::path& image) {
+  const Probe file(image);
+  if (file.has(0, "KDMV") || file.has(0, "COWD") || file.has(0, "# Disk DescriptorFile"))
+    return "vmdk";
+  if (file.has(0, "QFI\xfb")) return "qcow2";
+  if (file.has(0, "vhdxfile")) return "vhdx";
+  // A fixed VHD has its only header behind the disk.
+  if (file.has(0, "conectix") || (file.size() >= kSector && file.has(file.size() - kSector, "conectix")))
+    return "vpc";
+  return "raw";
+}
+
+void add_artifact(BootOptions& options, const fs::path& path) {
+  if (!fs::exists(path)) throw Error{path.string() + ": no such file or folder", Error::Kind::usage};
+  const bool folder = fs::is_directory(path);
+  // Absolute, so that QEMU takes no part of a name for a protocol.
+  const fs::path file = fs::absolute(folder ? path / "vmlinuz" : path);
+  const auto refuse = [&](const std::string& why) {
+    return Error{path.string() + ": " + why, Error::Kind::usage}.hint(
+        "boot an ISO, a disk image, or a folder that has vmlinuz and initrd");
+  };
+  if (folder && !fs::exists(file)) throw refuse("the folder has no vmlinuz");
+  if (!fs::is_regular_file(file)) throw refuse("not a file");
+  const Probe probe(file);
+  const std::string format = detect_format(file);
+  if (is_kernel(probe)) {
+    options.kernel = file;
+    options.initrd = file.parent_path() / "initrd";
+    if (!fs::exists(options.initrd)) throw refuse("there is no initrd beside vmlinuz");
+    if (options.cmdline.empty()) options.cmdline = kNetbootCmdline;
+  } else if (folder) {
+    throw refuse("its vmlinuz is not a kernel");
+  } else if (is_iso(probe)) {
+    options.disks.push_back({.path = file, .bus = Bus::cdrom, .format = "raw", .boot = true});
+  } else if (format != "raw" || has_boot_sector(probe)) {
+    options.disks.push_back({.path = file, .format = format, .boot = true});
+  } else {
+    throw refuse("neither a bootable disk nor a kernel");
+  }
+}
+
+void add_firmware(BootOptions& options, const fs::path& folder) {
+  if (options.firmware == BootFirmware::bios) return;
+  const bool secure = options.firmware == BootFirmware::secure_boot;
+  options.firmware_code = firmware_file(secure ? "OVMF_CODE_4M.secboot.fd" : "OVMF_CODE_4M.fd");
+  options.firmware_vars = fs::absolute(folder / "firmware-variables.fd");
+  ros::write_file(options.firmware_vars,
+                  ros::read_file(firmware_file(secure ? "OVMF_VARS_4M.ms.fd" : "OVMF_VARS_4M.fd")));
+}
+
+int boot_artifact(BootOptions options, const fs::path& path) {
+  add_artifact(options, path);
+  const auto program = find_program(kQemu);
+  if (!program)
+    throw Error{std::string{"program not found: "} + kQemu, Error::Kind::tool}.hint(
+        "apt-get install qemu-system-x86");
+  const ros::TempDir scratch;
+  add_firmware(options, scratch.path());
+  if (!options.kvm) fmt::print(stderr, "rosbuild: no usable /dev/kvm, so this will be slow\n");
+  if (::isatty(STDIN_FILENO)) fmt::print(stderr, "rosbuild: Ctrl-A X ends QEMU\n");
+  return run_in_foreground(*program, qemu_command(options));
+}
+
+}  // namespace rosbuild
