@@ -244,6 +244,18 @@ void add_firmware(BootOptions& options, const fs::path& folder) {
                   ros::read_file(firmware_file(secure ? "OVMF_VARS_4M.ms.fd" : "OVMF_VARS_4M.fd")));
 }
 
+bool have_kvm() {
+  // Opening /dev/kvm and making a machine prove nothing: a nested KVM may do both and then refuse
+  // the state that QEMU gives its processors. So QEMU is asked, with a machine that never starts.
+  static const bool works =
+      ::access("/dev/kvm", R_OK | W_OK) == 0 && find_program(kQemu) &&
+      try_run({.argv = {kQemu, "-accel", "kvm", "-cpu", "host", "-m", "16", "-nodefaults",
+                        "-display", "none", "-S", "-monitor", "stdio"},
+               .input = "quit\n"})
+              .status == 0;
+  return works;
+}
+
 int boot_artifact(BootOptions options, const fs::path& path) {
   add_artifact(options, path);
   const auto program = find_program(kQemu);

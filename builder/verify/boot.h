@@ -45,7 +45,7 @@ struct BootOptions {
   std::vector<std::string> arguments = {};  // added at the end
 };
 
-// The command that boots this; pure.
+// The command that boots this; pure, but for disks whose format must be found out.
 std::vector<std::string> qemu_command(const BootOptions& options);
 
 // "raw", "vmdk", "qcow2", "vhdx" or "vpc", by content. Throws ros::Error when unreadable.
@@ -57,7 +57,7 @@ void add_artifact(BootOptions& options, const fs::path& path);
 // Sets code and variables of the installed OVMF; `folder` gets the private copy
 // of the variables. Does nothing for bios. Throws ros::Error when not installed.
 void add_firmware(BootOptions& options, const fs::path& folder);
-// /dev/kvm can be used by this process.
+// QEMU can start a machine with /dev/kvm; found out once.
 bool have_kvm();
 
 // Boots in the foreground, serial console on the terminal; returns QEMU's exit status.

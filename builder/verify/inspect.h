@@ -18,7 +18,7 @@ struct FoundFile {
 };
 
 struct FoundFilesystem {
-  std::string device;  // "/dev/sda3", or "/dev/sda" when the artifact has no partitions
+  std::string device;  // "/dev/sda3"; "/dev/sda" is the whole artifact, as of an ISO
   std::string type;    // "ext4", "vfat", "iso9660", "unknown" …
   std::string label;
   std::string uuid;
