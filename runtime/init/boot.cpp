@@ -27,7 +27,7 @@
 namespace ros {
 namespace {
 
-constexpr const char* kNewRoot = "/run/ros/root";
+constexpr const char* kNewRoot = "/sysroot";  // not below what moves into it
 constexpr const char* kSystemRoot = "/var/lib/system-docker";
 constexpr const char* kSystemRepository = "rancher/os";
 constexpr int kEngineOomScore = -999;

@@ -17,7 +17,7 @@
 namespace ros {
 namespace {
 
-constexpr const char* kPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+constexpr const char* kPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr rlim_t kOpenFiles = 1'048'576;  // the kernel's fs.nr_open
 constexpr int kFirstListenFd = 3;         // SD_LISTEN_FDS_START
 
@@ -43,6 +43,8 @@ void set_limits(int oom_score) {
 
 }  // namespace
 
+void set_path() { ::setenv("PATH", kPath, 1); }
+
 // Between fork and exec only system calls are made: other threads may hold
 // locks. What needs memory is made ready before.
 pid_t spawn(const Command& command) {
@@ -51,7 +53,8 @@ pid_t spawn(const Command& command) {
   argv.push_back(nullptr);
   std::array<char, 32> listen_pid{"LISTEN_PID="};
   char* const listen_digits = listen_pid.data() + 11;
-  std::vector<const char*> environment{kPath, "HOME=/root", "TERM=linux"};
+  const std::string path = fmt::format("PATH={}", kPath);
+  std::vector<const char*> environment{path.c_str(), "HOME=/root", "TERM=linux"};
   if (command.listen >= 0) {
     environment.push_back("LISTEN_FDS=1");
     environment.push_back(listen_pid.data());

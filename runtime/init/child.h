@@ -8,6 +8,9 @@
 
 namespace ros {
 
+// Sets init's own PATH, in which programs are found; every child has the same.
+void set_path();
+
 struct Command {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH
   int output = -1;      // becomes standard output and error; -1: /dev/null

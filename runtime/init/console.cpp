@@ -55,7 +55,8 @@ void announce(std::string_view line) noexcept {
 }
 
 void announce_error(std::string_view line) noexcept {
-  log::error(line);
+  // Not as an error: the kernel would show it on the consoles a second time.
+  log::info(line);
   announce_lines("error: ", line);
 }
 

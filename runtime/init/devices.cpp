@@ -55,8 +55,8 @@ std::vector<std::string> block_devices(const Paths& paths) {
 }
 
 std::optional<Device> probe(const fs::path& device) {
-  const Fd fd{::open(device.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (!fd) return {};
+  const Fd fd{::open(device.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd) return {};  // a drive without a medium, too
   const std::unique_ptr<std::remove_pointer_t<blkid_probe>, FreeProbe> p{blkid_new_probe()};
   if (!p || blkid_probe_set_device(p.get(), fd.get(), 0, 0) != 0) return {};
   blkid_probe_enable_superblocks(p.get(), 1);

@@ -9,6 +9,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/init/boot.h"
+#include "runtime/init/child.h"
 #include "runtime/init/console.h"
 #include "runtime/init/rescue.h"
 #include "runtime/init/shutdown.h"
@@ -49,6 +50,7 @@ int main(int argc, char** argv) {
     std::fputs("init: this is PID 1 of RancherOS; `ros` is the tool for people\n", stderr);
     return 2;
   }
+  ros::set_path();
   ros::catch_crashes();
   if (argc > 1 && std::string_view{argv[1]} == ros::kRescueArgument)
     ros::recovery_console(fmt::format("init crashed (signal {})", argc > 2 ? argv[2] : "?"));

@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 
+#include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/init/child.h"
@@ -16,6 +17,8 @@
 
 namespace ros {
 namespace {
+
+constexpr unsigned kReadingSeconds = 60;  // before a machine without a shell reboots
 
 void crashed(int number) {
   // Only what signal-safety(7) allows.
@@ -58,14 +61,14 @@ void recovery_console(std::string_view reason) noexcept {
       if (pid < 0 && errno != EINTR) break;
       if (const auto found = shells.find(pid); found != shells.end()) {
         shells.erase(found);
-        // A console that is not there (127) is no wish to reboot.
-        if (exit_status(status) != 127 || shells.empty()) break;
+        if (exit_status(status) != 127) break;  // 127: the console is not there
+        if (shells.empty()) throw Error{"no console takes a shell"};
       }
     }
     announce("rebooting");
   } catch (const std::exception& error) {
     announce_error(error.what());
-    ::sleep(60);  // time to read, on a machine without a shell
+    ::sleep(kReadingSeconds);
   }
   end_machine(Ending::reboot);
 }

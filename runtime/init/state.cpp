@@ -100,6 +100,7 @@ bool check(const Device& device) {
   const int status = run({"e2fsck", "-p", device.path});
   if (status == 1 || status == 2) announce(fmt::format("state: {} was repaired", device.path));
   if (status < kErrorsLeft) return true;
+  if (status == 127) throw Error{"state: e2fsck is not there"};
   announce_error(fmt::format(
       "state: {} is damaged and is left as it is; `e2fsck -f {}` repairs it, then reboot",
       device.path, device.path));

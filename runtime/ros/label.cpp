@@ -25,7 +25,7 @@ std::string find_by_label(std::string_view label) {
   const std::string wanted{label};
   for (const auto& name : names) {
     const std::string path = "/dev/" + name;
-    const Fd device{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    const Fd device{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};  // not a drive without a medium
     if (!device) continue;
     const std::string found = label_of([&](off_t offset, std::size_t size) {
       std::string bytes(size, '\0');
