@@ -132,12 +132,20 @@ class QemuCommand {
       add({"-device", fmt::format("{},id={}-bus", controller, id)});
       return fmt::format("{},bus={}-bus.0", device, id);
     };
-    const std::string ide = disk.read_only ? "ide-cd" : "ide-hd";  // IDE has no other read-only disk
+    const bool pc = options_.firmware == BootFirmware::bios;
+    const std::string ide =  // IDE knows no other read-only disk
+        disk.read_only || disk.bus == Bus::cdrom ? "ide-cd" : "ide-hd";
     switch (disk.bus) {
-      case Bus::ide:  // the machine's own controller; q35's is AHCI
-        return ide;
       case Bus::ahci:
-        return options_.firmware == BootFirmware::bios ? on("ich9-ahci", ide) : ide;
+        if (pc) return on("ich9-ahci", ide);
+        [[fallthrough]];  // q35's own controller
+      case Bus::ide:
+      case Bus::cdrom: {
+        // QEMU finds no free place by itself. Two buses of two, or, of q35, six of one.
+        const int place = ide_++;
+        return pc ? fmt::format("{},bus=ide.{},unit={}", ide, place / 2, place % 2)
+                  : fmt::format("{},bus=ide.{}", ide, place);
+      }
       case Bus::nvme:
         return "nvme,serial=" + id;
       case Bus::virtio:
@@ -146,8 +154,6 @@ class QemuCommand {
         return on("pvscsi", "scsi-hd");
       case Bus::usb:
         return on("qemu-xhci", "usb-storage");
-      case Bus::cdrom:
-        return "ide-cd";
     }
     return {};
   }
@@ -155,6 +161,7 @@ class QemuCommand {
   const BootOptions& options_;
   std::vector<std::string> argv_;
   int disks_ = 0;
+  int ide_ = 0;         // of them on the machine's own controller
   int boot_index_ = 0;  // 0 itself is taken by -kernel
 };
 
