@@ -67,7 +67,7 @@ class QemuCommand {
  public:
   explicit QemuCommand(const BootOptions& options) : options_(options) {
     add({kQemu, "-nodefaults", "-machine", machine_of(options.firmware)});
-    // Emulating all that QEMU knows ("max") is slower, and less like any real machine.
+    // All that QEMU can emulate ("max") is like no real machine, and no faster.
     if (options.kvm)
       add({"-accel", "kvm", "-cpu", "host"});
     else
@@ -172,8 +172,10 @@ fs::path firmware_file(const std::string& name) {
   return path;
 }
 
-// With our terminal, environment and process group; Ctrl-C is the child's, so
-// that we are there to tidy up after it.
+volatile pid_t foreground_child = 0;
+
+// With our terminal, environment and process group. Ctrl-C is the child's and TERM is
+// handed on to it, so that we are there to tidy up after it.
 int run_in_foreground(const fs::path& program, const std::vector<std::string>& argv) {
   std::vector<char*> arguments;
   for (const std::string& argument : argv) arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -187,11 +189,15 @@ int run_in_foreground(const fs::path& program, const std::vector<std::string>& a
   }
   const auto interrupt = ::signal(SIGINT, SIG_IGN);
   const auto quit = ::signal(SIGQUIT, SIG_IGN);
+  foreground_child = pid;
+  const auto terminate =
+      ::signal(SIGTERM, [](int number) { ::kill(foreground_child, number); });
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0)
     if (errno != EINTR) throw Error::from_errno("waitpid");
   ::signal(SIGINT, interrupt);
   ::signal(SIGQUIT, quit);
+  ::signal(SIGTERM, terminate);
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
