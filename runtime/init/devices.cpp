@@ -70,7 +70,7 @@ std::optional<Device> probe(const fs::path& device) {
     found.type = "ambiguous";
     return found;
   }
-  if (result < -1) return {};
+  if (result < 0) return {};
   found.type = value(p.get(), "TYPE");
   found.label = value(p.get(), "LABEL");
   found.uuid = value(p.get(), "UUID");
