@@ -13,6 +13,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
+#include "runtime/base/text.h"
 #include "runtime/engine/docker.h"
 #include "runtime/engine/preload.h"
 #include "runtime/init/cmdline.h"
@@ -79,6 +80,19 @@ std::vector<std::string> system_docker_command(bool debug) {
   return argv;
 }
 
+// Engines would do this later, while much else runs: the kernel patches its own
+// code when the first group gets controllers.
+void make_system_cgroup() {
+  const fs::path root{"/sys/fs/cgroup"};
+  try {
+    for (const auto& name : words(read_file(root / "cgroup.controllers")))
+      write_file(root / "cgroup.subtree_control", "+" + name);
+    fs::create_directory(root / "system");
+  } catch (const std::exception& error) {
+    log::error(error.what());
+  }
+}
+
 // Everything that is found on the way is laid below /run, which moves along.
 Manifest enter_layers(std::shared_ptr<ModuleLoader> modules, const Coldplug& coldplug) {
   const Manifest manifest = parse_manifest(read_file("/manifest"));
@@ -111,6 +125,7 @@ void boot(Supervisor& supervisor) {
   ::reboot(RB_DISABLE_CAD);  // Ctrl-Alt-Del becomes SIGINT
   mount_all(early_mounts());
   make_dev_links();
+  make_system_cgroup();
   const Cmdline cmdline = read_cmdline();
   const bool debug = cmdline.flag("rancher.debug");
   log::set_debug(debug);

@@ -14,6 +14,7 @@ TEST_CASE("bench: kernel start to ready, and memory in use then", "[.][bench]") 
   ros::TempDir dir;
   Guest guest{
       {.name = "bench",
+       .processors = 2,
        .disks = {{.path = overlay(dir.path(), artifact("vmware", "rancheros.vmdk"), "vmdk", "10G"),
                   .bus = Bus::virtio,
                   .format = "qcow2",

@@ -33,12 +33,6 @@ std::string tail(const std::string& console, std::size_t count) {
   return result;
 }
 
-fs::path firmware_file(const std::string& name) {
-  const fs::path path = fs::path{"/usr/share/OVMF"} / name;
-  if (!fs::exists(path)) FAIL(path.string() << " is missing; install ovmf");
-  return path;
-}
-
 }  // namespace
 
 int free_port() {
@@ -87,45 +81,20 @@ Guest::Guest(Machine machine)
   check_output({"xorriso", "-as", "mkisofs", "-quiet", "-V", "cidata", "-J", "-r", "-o",
                 (dir / "seed.iso").string(), (dir / "seed").string()});
 
-  const bool q35 = machine_.firmware != Firmware::bios;
-  std::vector<std::string> argv{"qemu-system-x86_64",
-                                "-accel",
-                                "tcg,thread=multi",
-                                "-cpu",
-                                "max",
-                                "-smp",
-                                "2",
-                                "-m",
-                                std::to_string(machine_.memory_mb),
-                                "-machine",
-                                machine_.firmware == Firmware::secure_boot ? "q35,smm=on"
-                                : q35                                      ? "q35"
-                                                                           : "pc",
-                                "-nodefaults",
-                                "-display",
-                                "none",
-                                "-vga",
-                                "std",
-                                "-boot",
-                                "menu=off",
-                                "-device",
-                                "virtio-rng-pci",
-                                "-chardev",
-                                "stdio,id=console,signal=off",
-                                "-serial",
-                                "chardev:console"};
-  if (machine_.nic == "none") {
-    argv.insert(argv.end(), {"-nic", "none"});
-  } else {
-    argv.insert(argv.end(),
-                {"-netdev", fmt::format("user,id=net,hostfwd=tcp:127.0.0.1:{}-:22", port_),
-                 "-device", machine_.nic + ",netdev=net"});
-  }
-  add_firmware(argv);
-  for (const auto& disk : machine_.disks) add_disk(disk, argv);
-  add_disk({.path = dir / "seed.iso", .bus = Bus::cdrom}, argv);
-  argv.insert(argv.end(), machine_.arguments.begin(), machine_.arguments.end());
-  qemu_ = std::make_unique<Child>(argv);
+  rosbuild::BootOptions options{.firmware = machine_.firmware,
+                                .memory_mb = machine_.memory_mb,
+                                .processors = machine_.processors,
+                                .disks = machine_.disks,
+                                .nic = machine_.nic,
+                                .serial = "chardev:console",
+                                .snapshot = false};
+  if (machine_.nic != "none") options.forwards = {{port_, 22}};
+  options.disks.push_back({.path = dir / "seed.iso", .bus = Bus::cdrom});
+  options.arguments = {"-chardev", "stdio,id=console,signal=off"};
+  options.arguments.insert(options.arguments.end(), machine_.arguments.begin(),
+                           machine_.arguments.end());
+  rosbuild::add_firmware(options, dir);
+  qemu_ = std::make_unique<Child>(rosbuild::qemu_command(options));
 }
 
 Guest::~Guest() {
@@ -138,54 +107,6 @@ Guest::~Guest() {
   }
   if (std::uncaught_exceptions() > exceptions_at_start_)
     fmt::print(stderr, "Console of '{}':\n{}", machine_.name, tail(console, 40));
-}
-
-void Guest::add_firmware(std::vector<std::string>& argv) {
-  if (machine_.firmware == Firmware::bios) return;
-  const bool secure = machine_.firmware == Firmware::secure_boot;
-  const fs::path variables = folder_.path() / "vars.fd";
-  fs::copy_file(firmware_file(secure ? "OVMF_VARS_4M.ms.fd" : "OVMF_VARS_4M.fd"), variables);
-  if (secure) argv.insert(argv.end(), {"-global", "driver=cfi.pflash01,property=secure,value=on"});
-  argv.insert(
-      argv.end(),
-      {"-drive",
-       fmt::format("if=pflash,unit=0,format=raw,readonly=on,file={}",
-                   firmware_file(secure ? "OVMF_CODE_4M.ms.fd" : "OVMF_CODE_4M.fd").string()),
-       "-drive", fmt::format("if=pflash,unit=1,format=raw,file={}", variables.string())});
-}
-
-void Guest::add_disk(const Disk& disk, std::vector<std::string>& argv) {
-  const std::string id = fmt::format("disk{}", argv.size());
-  const bool cd = disk.bus == Bus::cdrom;
-  argv.insert(argv.end(),
-              {"-drive", fmt::format("if=none,id={},format={},file={}{}", id, disk.format,
-                                     disk.path.string(), cd ? ",readonly=on" : "")});
-  std::string device;
-  switch (disk.bus) {
-    case Bus::ide:
-    case Bus::ahci:
-      device = "ide-hd";
-      break;  // the machine decides which controller that is
-    case Bus::cdrom:
-      device = "ide-cd";
-      break;
-    case Bus::nvme:
-      device = "nvme,serial=" + id;
-      break;
-    case Bus::virtio:
-      device = "virtio-blk-pci";
-      break;
-    case Bus::pvscsi:
-      argv.insert(argv.end(), {"-device", "pvscsi,id=scsi-" + id});
-      device = fmt::format("scsi-hd,bus=scsi-{}.0", id);
-      break;
-    case Bus::usb:
-      argv.insert(argv.end(), {"-device", "qemu-xhci,id=usb-" + id});
-      device = fmt::format("usb-storage,bus=usb-{}.0", id);
-      break;
-  }
-  argv.insert(argv.end(), {"-device", fmt::format("{},drive={}{}", device, id,
-                                                  disk.boot ? ",bootindex=1" : "")});
 }
 
 std::vector<std::string> Guest::expect(const std::string& pattern, seconds limit) {

@@ -12,25 +12,24 @@
 #include <string>
 #include <vector>
 
+#include "builder/verify/boot.h"
 #include "tests/support/child.h"
 #include "tests/support/paths.h"
 
 namespace proof {
 
-enum class Firmware { bios, uefi, secure_boot };  // SeaBIOS; OVMF; OVMF with Microsoft's keys
-enum class Bus { ide, ahci, nvme, virtio, pvscsi, usb, cdrom };
-
-struct Disk {
-  fs::path path;
-  Bus bus = Bus::virtio;
-  std::string format = "raw";
-  bool boot = false;
-};
+using Firmware = rosbuild::BootFirmware;
+using rosbuild::Bus;
+using Disk = rosbuild::BootDisk;
 
 struct Machine {
   std::string name;  // of the console's file
   Firmware firmware = Firmware::bios;
-  int memory_mb = 1024;
+  unsigned memory_mb = 1024;
+  // Two machines run at once, one for each of our processors. More than one
+  // virtual processor is also not safe: QEMU 7.2's multi-threaded emulation now
+  // and then runs an instruction that Linux has just patched ("Oops: int3").
+  unsigned processors = 1;
   std::string nic = "virtio-net-pci";  // or "none"
   std::vector<Disk> disks = {};
   std::string user_data = {};               // added to the seed's ssh_authorized_keys
@@ -67,8 +66,6 @@ class Guest {
   const fs::path& folder() const { return folder_.path(); }  // removed with the guest
 
  private:
-  void add_disk(const Disk& disk, std::vector<std::string>& argv);
-  void add_firmware(std::vector<std::string>& argv);
   void connect();
   void disconnect();
   std::vector<std::string> ssh(const std::vector<std::string>& options) const;
