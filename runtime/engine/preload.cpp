@@ -72,7 +72,10 @@ void write_driver_folders(const fs::path& overlay2, const std::vector<PreloadedL
     fs::create_directories(folder / "work");
     replace_link(layers[i].folder, folder / "diff");
     write_if_other(folder / "link", link);
-    if (!lower.empty()) write_if_other(folder / "lower", lower);
+    if (lower.empty())
+      fs::remove(folder / "lower");
+    else
+      write_if_other(folder / "lower", lower);
     write_if_other(folder / "committed", "");
     replace_link(fs::path{".."} / ids[i].cache_id / "diff", overlay2 / "l" / link);
     lower = "l/" + link + (lower.empty() ? "" : ":") + lower;
@@ -98,8 +101,15 @@ void remove_stale(const fs::path& data_root, const std::vector<Ids>& ids) {
            std::none_of(ids.begin(), ids.end(),
                         [&](const Ids& id) { return id.cache_id == cache_id; });
   };
+  // A layer that stays has another chain ID over other layers.
+  const auto in_chain = [&](const fs::path& name) {
+    return std::any_of(ids.begin(), ids.end(),
+                       [&](const Ids& id) { return id.chain_id == "sha256:" + name.string(); });
+  };
   each_entry(data_root / "image/overlay2/layerdb/sha256", [&](const fs::path& folder) {
-    if (stale(try_read_file(folder / "cache-id").value_or(""))) fs::remove_all(folder);
+    if (try_read_file(folder / "cache-id").value_or("").starts_with(kPrefix) &&
+        !in_chain(folder.filename()))
+      fs::remove_all(folder);
   });
   each_entry(data_root / "overlay2", [&](const fs::path& folder) {
     const std::string name = folder.filename().string();
