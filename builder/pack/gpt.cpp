@@ -20,7 +20,8 @@ std::string guid_bytes(const std::string& text) {
   std::string digits;
   for (const char c : text)
     if (c != '-') digits += c;
-  if (digits.size() != 32) throw ros::Error{"not a GUID: " + text};
+  if (digits.size() != 32 || digits.find_first_not_of("0123456789abcdefABCDEF") != digits.npos)
+    throw ros::Error{"not a GUID: " + text};
   for (std::size_t i = 0; i < 32; i += 2)
     plain += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
   std::string bytes;

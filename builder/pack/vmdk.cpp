@@ -127,8 +127,8 @@ class Grains {
     while (batch.size() < kBatch) {
       if (at_ >= extent_.end) {
         extent_ = next_extent(raw_, at_, size_);
-        at_ = extent_.begin / kGrainBytes * kGrainBytes;
-        if (extent_.begin >= size_) break;
+        at_ = extent_.begin >= size_ ? size_ : extent_.begin / kGrainBytes * kGrainBytes;
+        if (at_ == size_) break;
       }
       batch.push_back(at_ / kGrainBytes);
       at_ += kGrainBytes;

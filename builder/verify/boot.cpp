@@ -102,7 +102,8 @@ class QemuCommand {
       // Only system management mode, which the guest cannot enter, may write variables.
       add({"-global", "driver=cfi.pflash01,property=secure,value=on", "-global",
            "ICH9-LPC.disable_s3=1"});
-    add({"-drive", "if=pflash,unit=0,format=raw,readonly=on,file=" + escaped(options_.firmware_code),
+    add({"-drive",
+         "if=pflash,unit=0,format=raw,readonly=on,file=" + escaped(options_.firmware_code),
          "-drive", "if=pflash,unit=1,format=raw,file=" + escaped(options_.firmware_vars)});
   }
 
@@ -115,15 +116,14 @@ class QemuCommand {
     const std::string id = fmt::format("disk{}", disks_++);
     const std::string device = add_controller(disk, id);
     const bool read_only = disk.read_only || disk.bus == Bus::cdrom;
-    add({"-drive",
-         fmt::format("if=none,id={},format={},file={}{}", id,
-                     disk.format.empty() ? detect_format(disk.path) : disk.format,
-                     escaped(disk.path),
-                     read_only           ? ",readonly=on"
-                     : options_.snapshot ? ",snapshot=on"
-                                         : "")});
-    add({"-device", device + ",drive=" + id +
-                        (disk.boot ? fmt::format(",bootindex={}", ++boot_index_) : "")});
+    add({"-drive", fmt::format("if=none,id={},format={},file={}{}", id,
+                               disk.format.empty() ? detect_format(disk.path) : disk.format,
+                               escaped(disk.path),
+                               read_only           ? ",readonly=on"
+                               : options_.snapshot ? ",snapshot=on"
+                                                   : "")});
+    add({"-device",
+         device + ",drive=" + id + (disk.boot ? fmt::format(",bootindex={}", ++boot_index_) : "")});
   }
 
   // Adds what the disk hangs on; returns the disk's own device.
@@ -190,8 +190,7 @@ int run_in_foreground(const fs::path& program, const std::vector<std::string>& a
   const auto interrupt = ::signal(SIGINT, SIG_IGN);
   const auto quit = ::signal(SIGQUIT, SIG_IGN);
   foreground_child = pid;
-  const auto terminate =
-      ::signal(SIGTERM, [](int number) { ::kill(foreground_child, number); });
+  const auto terminate = ::signal(SIGTERM, [](int number) { ::kill(foreground_child, number); });
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0)
     if (errno != EINTR) throw Error::from_errno("waitpid");
@@ -214,13 +213,15 @@ std::string detect_format(const fs::path& image) {
   if (file.has(0, "QFI\xfb")) return "qcow2";
   if (file.has(0, "vhdxfile")) return "vhdx";
   // A fixed VHD has its only header behind the disk.
-  if (file.has(0, "conectix") || (file.size() >= kSector && file.has(file.size() - kSector, "conectix")))
+  if (file.has(0, "conectix") ||
+      (file.size() >= kSector && file.has(file.size() - kSector, "conectix")))
     return "vpc";
   return "raw";
 }
 
 void add_artifact(BootOptions& options, const fs::path& path) {
-  if (!fs::exists(path)) throw Error{path.string() + ": no such file or folder", Error::Kind::usage};
+  if (!fs::exists(path))
+    throw Error{path.string() + ": no such file or folder", Error::Kind::usage};
   const bool folder = fs::is_directory(path);
   // Absolute, so that QEMU takes no part of a name for a protocol.
   const fs::path file = fs::absolute(folder ? path / "vmlinuz" : path);

@@ -100,7 +100,8 @@ std::vector<FoundFile> files_of(const Machine& machine, const std::string& devic
     FoundFile file{.path = path};
     const int regular = guestfs_is_file(machine.get(), path.c_str());
     machine.check(regular);
-    if (regular) file.sha256 = machine.text(guestfs_checksum(machine.get(), "sha256", path.c_str()));
+    if (regular)
+      file.sha256 = machine.text(guestfs_checksum(machine.get(), "sha256", path.c_str()));
     result.push_back(std::move(file));
   }
   machine.check(guestfs_umount(machine.get(), "/"));

@@ -1,8 +1,9 @@
+#include "builder/verify/boot.h"
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "builder/os/process.h"
-#include "builder/verify/boot.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 
@@ -47,7 +48,7 @@ std::string kernel_bytes() {
 // A disk that writes "OK" to the serial port and ends QEMU, through isa-debug-exit, with status 43.
 std::string boot_sector() {
   std::string code(
-      "\xba\xf8\x03"      // mov dx, 3f8
+      "\xba\xf8\x03"        // mov dx, 3f8
       "\xb0O\xee\xb0K\xee"  // out dx, 'O'; 'K'
       "\xb0\n\xee"
       "\xb0\x15\xe6\xf4"  // out f4, 15h: exits with 2 * 15h + 1
@@ -114,7 +115,8 @@ TEST_CASE("boot: every bus has its devices", "[verify]") {
   CHECK_THAT(device({.bus = Bus::ahci}, BootFirmware::uefi), !Contains("ich9-ahci"));
   CHECK_THAT(device({.bus = Bus::nvme}), Contains("-device nvme,serial=disk0,drive=disk0"));
   CHECK_THAT(device({.bus = Bus::pvscsi}), Contains("-device scsi-hd,bus=disk0-bus.0,drive=disk0"));
-  CHECK_THAT(device({.bus = Bus::usb}), Contains("-device usb-storage,bus=disk0-bus.0,drive=disk0"));
+  CHECK_THAT(device({.bus = Bus::usb}),
+             Contains("-device usb-storage,bus=disk0-bus.0,drive=disk0"));
   CHECK_THAT(device({.bus = Bus::cdrom}), Contains("readonly=on") && Contains("-device ide-cd"));
 }
 
@@ -142,9 +144,8 @@ TEST_CASE("boot: a comma in a name is no end of it", "[verify]") {
 }
 
 TEST_CASE("boot: secure boot keeps the variables to system management mode", "[verify]") {
-  BootOptions options{.firmware = BootFirmware::secure_boot,
-                      .firmware_code = "/code",
-                      .firmware_vars = "/vars"};
+  BootOptions options{
+      .firmware = BootFirmware::secure_boot, .firmware_code = "/code", .firmware_vars = "/vars"};
   auto argv = qemu_command(options);
   CHECK(has_pair(argv, "-machine", "q35,smm=on"));
   CHECK(has_pair(argv, "-global", "driver=cfi.pflash01,property=secure,value=on"));
@@ -313,8 +314,8 @@ TEST_CASE("boot: QEMU takes every device under each firmware", "[verify]") {
   for (const auto firmware : {BootFirmware::bios, BootFirmware::uefi, BootFirmware::secure_boot}) {
     BootOptions options{.firmware = firmware, .nic = "e1000e", .serial = "null"};
     add_firmware(options, folder.path());
-    for (const Bus bus : {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::pvscsi, Bus::usb,
-                          Bus::cdrom})
+    for (const Bus bus :
+         {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::pvscsi, Bus::usb, Bus::cdrom})
       options.disks.push_back({.path = folder.path() / "d.img", .bus = bus});
     for (const Bus bus : {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::pvscsi, Bus::usb})
       options.disks.push_back({.path = folder.path() / "d.img", .bus = bus, .read_only = true});
