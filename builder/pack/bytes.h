@@ -1,4 +1,4 @@
-// Little-endian fields of on-disk structures.
+// Little-endian fields and sizes of on-disk structures.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,10 @@ template <class Integer>
 void put_le(std::string& bytes, std::size_t offset, Integer value) {
   for (std::size_t i = 0; i < sizeof(Integer); ++i)
     bytes.at(offset + i) = static_cast<char>(static_cast<std::uint64_t>(value) >> (8 * i));
+}
+
+constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
+  return (value + unit - 1) / unit * unit;
 }
 
 inline void put_text(std::string& bytes, std::size_t offset, std::string_view text) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "builder/pack/bytes.h"
 #include "builder/pack/ext4.h"
 #include "builder/pack/fat.h"
 #include "builder/pack/gpt.h"
@@ -20,9 +21,6 @@ constexpr std::uint64_t kLeastState = 64 * kMiB;
 constexpr std::uint64_t kHead = kMiB;  // partition table, and alignment of the first partition
 constexpr std::uint64_t kTail = kMiB;  // its copy
 
-std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
 
 // Two versions beside each other, and what ext4 needs for itself.
 std::uint64_t boot_size(const DiskSpec& spec, const Tree& medium) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <time.h>
 
+#include "builder/pack/bytes.h"
 #include "builder/pack/fat.h"
 #include "builder/pack/gpt.h"
 #include "builder/pack/grub.h"
@@ -31,8 +32,8 @@ std::string graft(const std::string& path, const fs::path& file) {
 }
 
 void write_esp(const Tree& tree, const fs::path& out, const std::string& seed) {
-  // As small as its content lets it be, and a little free for firmware that writes.
-  const std::uint64_t size = (tree.content_bytes() / kMiB + 3) * kMiB;
+  // As small as its content lets it be, with a little for tables and rounding.
+  const std::uint64_t size = round_up(tree.content_bytes() + kMiB / 4, kMiB / 2);
   const ros::Fd fd = create_sparse(out.string(), size);
   write_fat(tree, fd.get(), 0,
             {.size = size,

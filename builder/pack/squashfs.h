@@ -11,8 +11,8 @@ namespace rosbuild {
 
 struct SquashfsOptions {
   int level = 19;                     // of zstd, 1 to 22
-  unsigned block_size = 256 * 1024;   // a power of two up to 1 MiB
-  unsigned processors = 1;
+  unsigned block_size = 1024 * 1024;  // a power of two up to 1 MiB
+  unsigned processors = 1;            // changes nothing but the time it takes
 };
 
 void write_squashfs(const Tree& tree, const fs::path& out, const Toolbox& toolbox,

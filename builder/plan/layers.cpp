@@ -5,7 +5,6 @@
 #include "builder/assemble/kernel.h"
 #include "builder/assemble/layer.h"
 #include "builder/assemble/unpack.h"
-#include "builder/pack/squashfs.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
@@ -72,13 +71,13 @@ std::string os_release(const Distribution& distribution) {
 }  // namespace
 
 LayerPlanner::LayerPlanner(const Recipes& recipes, Cache& cache, Materials& materials,
-                           Graph& graph, Programs programs, int compression_level)
+                           Graph& graph, Programs programs, SquashfsOptions squashfs)
     : recipes_(recipes),
       cache_(cache),
       materials_(materials),
       graph_(graph),
       programs_(std::move(programs)),
-      compression_level_(compression_level) {}
+      squashfs_(squashfs) {}
 
 std::vector<const LayerPlan*> LayerPlanner::layers_of(const Platform& platform) {
   std::vector<const LayerPlan*> planned;
@@ -101,7 +100,6 @@ Tree LayerPlanner::own_files(const LayerRecipe& recipe, const Platform& platform
   if (recipe.files) files = read_tree(recipe.files->value, distribution.epoch);
   if (!recipe.runtime) return files;
   files.put_file("usr/bin/ros", Content::whole_file(programs_.ros), 0755);
-  files.put_file("usr/lib/ros/init", Content::whole_file(programs_.init), 0755);
   files.put_file("usr/share/ros/os-config.yml",
                  ros::read_file(recipes_.root / "recipes/os-config.yml"));
   files.put_file("usr/share/ros/platform.yml", platform_config(platform));
@@ -164,7 +162,8 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
   if (kernel) content.add("modules", kernel->fingerprint);
   for (const auto* layer : below) content.add("below", layer->file_name);
   Key key{"squashfs 1"};
-  key.add("content", content.digest()).add("level", std::to_string(compression_level_));
+  key.add("block size", std::to_string(squashfs_.block_size));
+  key.add("content", content.digest()).add("level", std::to_string(squashfs_.level));
   key.add("tools", materials_.fingerprint("tools"));
 
   auto& slot = layers_[key.digest()];
@@ -212,7 +211,7 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
              cache_, key,
              [&](const fs::path& out) {
                write_squashfs(tree->get(), out, materials_.toolbox(),
-                              {.level = compression_level_}, stop);
+                              squashfs_, stop);
              },
              *file);
        }});

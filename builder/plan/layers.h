@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "builder/load/platform.h"
+#include "builder/pack/squashfs.h"
 #include "builder/plan/made.h"
 #include "builder/plan/materials.h"
 
@@ -37,7 +38,7 @@ struct Programs {
 class LayerPlanner {
  public:
   LayerPlanner(const Recipes& recipes, Cache& cache, Materials& materials, Graph& graph,
-               Programs programs, int compression_level);
+               Programs programs, SquashfsOptions squashfs);
 
   // The layers of a platform, bottom to top, planned on first use.
   std::vector<const LayerPlan*> layers_of(const Platform& platform);
@@ -57,7 +58,7 @@ class LayerPlanner {
   Materials& materials_;
   Graph& graph_;
   Programs programs_;
-  int compression_level_;
+  SquashfsOptions squashfs_;
   std::map<std::string, std::unique_ptr<LayerPlan>> layers_;     // by key digest
   std::map<std::string, std::unique_ptr<KernelPlan>> kernels_;   // by section
   std::map<std::string, std::size_t> modules_steps_;

@@ -27,7 +27,7 @@ struct Levels {
 };
 
 Levels levels_of(Compression compression) {
-  return compression == Compression::release ? Levels{15, 19, 6, 6} : Levels{3, 3, 1, 1};
+  return compression == Compression::release ? Levels{19, 19, 6, 6} : Levels{3, 3, 1, 1};
 }
 
 }  // namespace
@@ -52,7 +52,8 @@ Plan::Plan(const Recipes& recipes, Cache& cache, const Lock& lock, const Request
     if (section != "tools") sections.push_back(section);
   materials_.add_steps(graph_, sections);
   layers_ = std::make_unique<LayerPlanner>(recipes, cache, materials_, graph_, std::move(programs),
-                                           levels_of(request.compression).squashfs);
+                                           SquashfsOptions{.level = levels_of(request.compression).squashfs,
+                                                           .processors = request.jobs});
 }
 
 // The early initrd carries the manifest, so it comes after the layers.

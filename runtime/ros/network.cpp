@@ -117,7 +117,9 @@ std::string dhcpcd_config(const Config& config, const std::map<std::string, Valu
       "option classless_static_routes, interface_mtu, ntp_servers\n"
       "require dhcp_server_identifier\nslaac private\nnoarp\n"
       "denyinterfaces docker* veth* br-* lo\n"
-      "script /usr/lib/ros/dhcp-hook\n";
+      "script /usr/lib/ros/dhcp-hook\n"
+      // Not to wait for udev to have seen an interface: there may be no udev.
+      "nodev\n";
   // 0 lets dhcpcd try without end, which is what a machine without a person needs.
   text += fmt::format("timeout {}\n", config.integer("rancher.network.dhcp_timeout", 0));
   for (const auto& [name, settings] : interfaces) {
