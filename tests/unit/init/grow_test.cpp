@@ -14,10 +14,10 @@ constexpr std::uint64_t kMiB = 1 << 20;
 // 8 MiB with three partitions; the last in the table is not the last on the disk.
 class Disk {
  public:
-  explicit Disk(const std::string& label = "gpt") {
+  explicit Disk(const std::string& label = "gpt", const std::string& partitions =
+                    "start=2048, size=4096\nstart=12288\nstart=8192, size=4096\n") {
     make_zeros(path, 8 * kMiB);
-    made_ = divide(path, "label: " + label + "\nfirst-lba: 2048\n"
-                         "start=2048, size=4096\nstart=12288\nstart=8192, size=4096\n");
+    made_ = divide(path, "label: " + label + "\n" + partitions);
   }
   explicit operator bool() const { return made_; }
   void enlarge(std::uint64_t size) const { fs::resize_file(path, size); }
@@ -82,7 +82,8 @@ TEST_CASE("grow: the backup table is as good as the first", "[init]") {
   Grown grown;
   REQUIRE(grow_partition(disk.path, 2, grown));
   const auto table = disk.table();
-  disk.flip(512);  // sfdisk now takes the backup
+  disk.flip(512);  // sfdisk now takes the backup,
+  disk.flip(1024 + 40);  // and not the first entries
   CHECK(disk.table()["partitions"] == table["partitions"]);
 }
 
@@ -102,6 +103,8 @@ TEST_CASE("grow: only the last partition grows", "[init]") {
     CAPTURE(number);
     CHECK(disk.left_alone(number));
   }
+  const Disk empty{"gpt", ""};
+  CHECK(empty.left_alone(1));
 }
 
 TEST_CASE("grow: a table that is damaged is left alone", "[init]") {
