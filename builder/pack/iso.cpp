@@ -33,7 +33,7 @@ std::string graft(const std::string& path, const fs::path& file) {
 
 void write_esp(const Tree& tree, const fs::path& out, const std::string& seed) {
   // As small as its content lets it be, with a little for tables and rounding.
-  const std::uint64_t size = round_up(tree.content_bytes() + kMiB / 4, kMiB / 2);
+  const std::uint64_t size = round_up(tree.content_bytes() + kMiB / 16, kMiB / 16);
   const ros::Fd fd = create_sparse(out.string(), size);
   write_fat(tree, fd.get(), 0,
             {.size = size,

@@ -19,7 +19,6 @@
 #include "runtime/init/cmdline.h"
 #include "runtime/init/coldplug.h"
 #include "runtime/init/console.h"
-#include "runtime/init/engine_log.h"
 #include "runtime/init/layers.h"
 #include "runtime/init/mounts.h"
 #include "runtime/init/rescue.h"
@@ -120,7 +119,7 @@ void preload(const Manifest& manifest) {
 
 }  // namespace
 
-void boot(Supervisor& supervisor) {
+void boot(Supervisor& supervisor, EngineLog& logs) {
   ::umask(0022);
   ::reboot(RB_DISABLE_CAD);  // Ctrl-Alt-Del becomes SIGINT
   mount_all(early_mounts());
@@ -139,7 +138,6 @@ void boot(Supervisor& supervisor) {
   // From here on the whole of the kernel's modules is at hand.
   auto modules = std::make_shared<ModuleLoader>();
   coldplug = std::make_unique<Coldplug>(modules);
-  EngineLog logs;
   if (!cmdline.flag("rancher.recovery"))
     supervisor.keep("containerd", {.argv = {"containerd", "--config", "/etc/containerd/config.toml"},
                                    .output = logs.writer("containerd"),

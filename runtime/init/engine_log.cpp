@@ -33,6 +33,7 @@ struct EngineLog::Shared {
   std::mutex mutex;
   std::list<Source> sources;
   fs::path folder;
+  bool closed = false;
   Fd changed{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
 
   void open(Source& source) {
@@ -48,6 +49,7 @@ struct EngineLog::Shared {
 
   // A full disk loses lines, never time: the pipes are always emptied.
   void write(Source& source, std::string_view bytes) {
+    if (closed) return;
     if (folder.empty()) {
       if (source.kept.size() < kMostKept) source.kept += bytes;
       return;
@@ -109,6 +111,12 @@ int EngineLog::writer(const std::string& name) {
   const std::uint64_t one = 1;
   (void)!::write(shared_->changed.get(), &one, sizeof one);
   return source.writer.get();
+}
+
+void EngineLog::close() {
+  const std::lock_guard lock{shared_->mutex};
+  shared_->closed = true;
+  for (auto& source : shared_->sources) source.file.reset();
 }
 
 void EngineLog::write_to(const fs::path& folder) {

@@ -19,6 +19,8 @@ class EngineLog {
   int writer(const std::string& name);
   // Opens the files: what was kept is written there, and all that follows.
   void write_to(const fs::path& folder);
+  // Closes the files for good, so that their file system can be unmounted.
+  void close();
 
  private:
   struct Shared;

@@ -30,9 +30,10 @@ double shutdown_seconds() {
 [[noreturn]] void live() {
   try {
     Supervisor supervisor;
-    boot(supervisor);
+    EngineLog logs;
+    boot(supervisor, logs);
     const Ending ending = supervisor.run();
-    shut_down(ending, supervisor, shutdown_seconds());
+    shut_down(ending, supervisor, logs, shutdown_seconds());
   } catch (const std::exception& error) {
     recovery_console(error.what());
   }

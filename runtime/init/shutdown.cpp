@@ -99,7 +99,7 @@ void end_machine(Ending ending) {
   for (;;) ::pause();
 }
 
-void shut_down(Ending ending, Supervisor& supervisor, double seconds) {
+void shut_down(Ending ending, Supervisor& supervisor, EngineLog& logs, double seconds) {
   announce(ending == Ending::reboot     ? "rebooting"
            : ending == Ending::poweroff ? "powering off"
                                         : "halting");
@@ -111,6 +111,7 @@ void shut_down(Ending ending, Supervisor& supervisor, double seconds) {
   supervisor.stop("system Docker", SIGTERM, end - kForProcesses);
   supervisor.stop("containerd", SIGTERM, end - kForProcesses);
   supervisor.end_everything(std::min(uptime() + kForProcesses, end));
+  logs.close();
   ::sync();
   unmount_all();
   announce(fmt::format("down after {:.1f} s", uptime() - (end - seconds)));

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/init/engine_log.h"
 #include "runtime/init/supervisor.h"
 
 namespace ros {
@@ -14,7 +15,7 @@ std::vector<std::string> mounts_to_undo(std::string_view mountinfo);
 
 // Never returns. `seconds` is rancher.shutdown_timeout: however badly something
 // hangs, the machine goes down when it has passed.
-[[noreturn]] void shut_down(Ending ending, Supervisor& supervisor, double seconds);
+[[noreturn]] void shut_down(Ending ending, Supervisor& supervisor, EngineLog& logs, double seconds);
 
 // Syncs and goes down at once.
 [[noreturn]] void end_machine(Ending ending);
