@@ -50,6 +50,10 @@ struct OwnGroup {
                                           const char* const*) {
     ::setpgid(0, 0);
     ::signal(SIGPIPE, SIG_DFL);
+    // The threads of a build block what its main thread waits for.
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
     return {};
   }
 };

@@ -157,7 +157,10 @@ Config load_config(const fs::path& root, ConfigLayers layers) {
   const auto add_file = [&](const fs::path& path) {
     if (const auto text = try_read_file(path)) add_layer(config, *text, path.string());
   };
-  if (layers.defaults) add_file(root / kOsConfig);
+  if (layers.defaults) {
+    add_file(root / kOsConfig);
+    add_file(root / kPlatformConfig);
+  }
 
   std::vector<fs::path> files;
   boost::system::error_code ignored;

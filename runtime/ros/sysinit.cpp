@@ -68,6 +68,9 @@ int sysinit_verb(const Arguments&) {
   } catch (const Error& error) {
     problems.emplace_back(error.what());
   }
+  // For init, which knows no YAML.
+  write_file("/run/ros/shutdown-timeout",
+             fmt::format("{}\n", config.integer("rancher.shutdown_timeout", 60)));
   auto services = services_of(config, problems);
   const bool restarted = fs::exists(kReady);
   Supervisor supervisor{std::move(services)};

@@ -24,8 +24,10 @@ TEST_CASE("layers count in their order and say where a value comes from") {
            "hostname: two\nssh_authorized_keys: [k1, k2]\n");
   root.put("var/lib/rancher/conf/cloud-config.d/.hidden.yml", "hostname: hidden\n");
   root.put("var/lib/rancher/conf/cloud-config.d/notes.txt", "hostname: notes\n");
+  root.put("usr/share/ros/platform.yml", "rancher: {cloud_init: {datasources: [nocloud]}}\n");
   Config config = load_config(root.path());
   CHECK(config.text("hostname") == "three");
+  CHECK(config.texts("rancher.cloud_init.datasources") == std::vector<std::string>{"nocloud"});
   CHECK(config.texts("ssh_authorized_keys") == std::vector<std::string>{"k1", "k2"});
   root.put("var/lib/rancher/conf/cloud-config.yml", "#cloud-config\r\nhostname: four\r\n");
   config = load_config(root.path());

@@ -1,3 +1,5 @@
+#include <signal.h>
+
 #include <catch2/catch.hpp>
 #include <unistd.h>
 #include <chrono>
@@ -92,4 +94,15 @@ TEST_CASE("process: sixteen threads capture large outputs at once", "[os]") {
       });
   }
   CHECK(right == 80);
+}
+
+TEST_CASE("a program can be ended by signals that this thread blocks") {
+  sigset_t term, before;
+  ::sigemptyset(&term);
+  ::sigaddset(&term, SIGTERM);
+  ::pthread_sigmask(SIG_BLOCK, &term, &before);
+  const auto exit = try_run({.argv = {"sh", "-c", "kill -TERM $$; echo still here"}});
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  CHECK(exit.status == 128 + SIGTERM);
+  CHECK(exit.output.empty());
 }
