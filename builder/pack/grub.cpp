@@ -60,12 +60,16 @@ Tree esp_tree(const Toolbox& toolbox, const std::string& label) {
   put("EFI/BOOT/BOOTX64.EFI", file("usr/lib/shim/shimx64.efi.signed"));
   put("EFI/BOOT/mmx64.efi", file("usr/lib/shim/mmx64.efi.signed"));
   put("EFI/BOOT/grubx64.efi", file("usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"));
-  put("EFI/debian/grub.cfg",
-      fmt::format("search --no-floppy --set=root --label {}\n"
-                  "set prefix=($root)/grub\n"
-                  "configfile $prefix/grub.cfg\n",
-                  label));
+  put(kSignedConfig, signed_config(label));
   return tree;
+}
+
+std::string signed_config(const std::string& label) {
+  return fmt::format(
+      "search --no-floppy --set=root --label {}\n"
+      "set prefix=($root)/grub\n"
+      "configfile $prefix/grub.cfg\n",
+      label);
 }
 
 BiosBoot bios_boot(const Toolbox& toolbox, const std::string& label, std::uint64_t core_sector,

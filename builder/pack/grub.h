@@ -15,6 +15,11 @@
 
 namespace rosbuild {
 
+// Where Debian's signed GRUB looks for its configuration, and what it says there:
+// the configuration is on the medium with this label.
+inline constexpr const char* kSignedConfig = "EFI/debian/grub.cfg";
+std::string signed_config(const std::string& label);
+
 // The EFI system partition of a medium with this label.
 Tree esp_tree(const Toolbox& toolbox, const std::string& label);
 

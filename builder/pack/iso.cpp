@@ -51,6 +51,8 @@ void write_iso(const IsoSpec& spec, const fs::path& out, const Toolbox& toolbox,
   write_esp(esp_tree(toolbox, kIsoLabel), esp, spec.seed);
 
   Tree tree = medium_tree(spec.medium, kIsoLabel);
+  // Started from a CD, GRUB takes the whole CD for its root, not the ESP on it.
+  tree.put_file(kSignedConfig, signed_config(kIsoLabel));
   tree.put_file("grub/eltorito.img", eltorito_image(toolbox, kIsoLabel, stop));
 
   const std::string date = volume_time(toolbox.epoch());

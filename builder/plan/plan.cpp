@@ -125,7 +125,7 @@ void Plan::add_artifact(const Platform& platform, const ArtifactSpec& spec, cons
   const std::string cmdline = command_line(platform, spec);
   Artifact artifact{platform.name, spec.name, std::make_shared<Made>()};
 
-  Key key{"artifact 1"};
+  Key key{"artifact 2"};
   key.add("format", name_of(spec.format)).add("boot", boot.fingerprint).add("cmdline", cmdline);
   key.add("size", std::to_string(spec.size ? spec.size->value : 0));
   key.add("title", distribution.title).add("epoch", std::to_string(distribution.epoch));

@@ -82,7 +82,7 @@ void copy_atomically(const fs::path& from, const fs::path& to) {
 
 Published publish(const fs::path& file, const std::string& sha256, const fs::path& folder,
                   const std::string& name, const fs::path& records) {
-  const fs::path path = fs::absolute(folder / name);
+  const fs::path path = fs::weakly_canonical(fs::absolute(folder)) / name;  // one record, however it is called
   const fs::path record = records / ros::sha256(path.string());
   const Published published{name, path, fs::file_size(file), sha256};
   const std::string known = fingerprint(path, sha256);

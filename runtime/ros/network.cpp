@@ -214,14 +214,22 @@ int netconf_verb(const Arguments&) {
         if (!chosen.contains(name) || pattern == name) chosen[name] = settings;
       }
     }
+    // One that is yet to come (its driver still loads) is dhcpcd's when it is there.
+    for (const auto& [pattern, settings] : table->members()) {
+      if (pattern.find_first_of("*?[=") == std::string::npos && !settings.find("mac"))
+        chosen.try_emplace(pattern, settings);
+    }
     for (const auto& [name, settings] : chosen) {
+      if (!fs::exists("/sys/class/net/" + name)) continue;
       run_commands(settings.find("pre_up"), name);
       join_links(name, settings);
     }
   }
   write_resolv_conf(config);
   write_file("/run/ros/dhcpcd.conf", dhcpcd_config(config, chosen));
-  for (const auto& [name, settings] : chosen) run_commands(settings.find("post_up"), name);
+  for (const auto& [name, settings] : chosen) {
+    if (fs::exists("/sys/class/net/" + name)) run_commands(settings.find("post_up"), name);
+  }
   run_commands(config.find("rancher.network.post_cmds"), "");
   return keep_running({{"dhcpcd", "-B", "-q", "-f", "/run/ros/dhcpcd.conf"}});
 }
