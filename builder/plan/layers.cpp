@@ -114,28 +114,33 @@ const KernelPlan& LayerPlanner::plan_kernel(const LayerRecipe& recipe) {
   KernelPlan& kernel = *slot;
   kernel.section = recipe.name;
   kernel.early_lists = paths(recipe.kernel->early);
-  std::vector<fs::path> lists = paths(recipe.kernel->modules);
-  lists.insert(lists.end(), kernel.early_lists.begin(), kernel.early_lists.end());
-
-  Key key{"modules 1"};
-  key.add("packages", materials_.fingerprint(recipe.name));
-  key.add("tools", materials_.fingerprint("tools"));
-  for (const auto& list : lists) key.add("list", ros::read_file(list));
-  for (const auto& config : recipe.kernel->config) key.add("config", ros::read_file(config.value));
-  kernel.fingerprint = key.digest();
-
   kernel.packages = std::make_shared<Lazy<Tree>>(
       [this, section = recipe.name] { return materials_.merged(section); });
-  kernel.modules = std::make_shared<Lazy<Tree>>([this, digest = key.digest()] {
+  kernel.modules = plan_modules("kernel modules", kernel, paths(recipe.kernel->modules),
+                                paths(recipe.kernel->config));
+  kernel.early_modules = plan_modules("early modules", kernel, kernel.early_lists, {});
+  return kernel;
+}
+
+ModulesPlan LayerPlanner::plan_modules(const std::string& title, const KernelPlan& kernel,
+                                       const std::vector<fs::path>& lists,
+                                       const std::vector<fs::path>& configs) {
+  Key key{"modules 1"};
+  key.add("packages", materials_.fingerprint(kernel.section));
+  key.add("tools", materials_.fingerprint("tools"));
+  for (const auto& list : lists) key.add("list", ros::read_file(list));
+  for (const auto& config : configs) key.add("config", ros::read_file(config));
+
+  ModulesPlan modules{.fingerprint = key.digest()};
+  modules.tree = std::make_shared<Lazy<Tree>>([this, digest = key.digest()] {
     return read_modules(*cache_.find(digest), recipes_.distribution.epoch);
   });
-
-  std::vector<std::size_t> needs = materials_.ready(recipe.name);
+  std::vector<std::size_t> needs = materials_.ready(kernel.section);
   needs.push_back(materials_.toolbox_step());
-  modules_steps_[recipe.name] = graph_.add(
-      {"kernel modules", needs, 8,
+  modules.step = graph_.add(
+      {title, needs, 8,
        [this, digest = key.digest(), lists, packages = kernel.packages,
-        configs = paths(recipe.kernel->config)](std::stop_token stop) {
+        configs](std::stop_token stop) {
          if (cache_.find(digest)) return Outcome::cached;
          cache_.get_or_make(digest, [&](const fs::path& out) {
            const Kernel prebuilt = read_kernel(packages->get());
@@ -145,7 +150,7 @@ const KernelPlan& LayerPlanner::plan_kernel(const LayerRecipe& recipe) {
          });
          return Outcome::built;
        }});
-  return kernel;
+  return modules;
 }
 
 const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& platform,
@@ -159,7 +164,7 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
   content.add("epoch", std::to_string(recipes_.distribution.epoch));
   content.add("files", fingerprint(*files));
   if (packaged) content.add("packages", materials_.fingerprint(recipe.name));
-  if (kernel) content.add("modules", kernel->fingerprint);
+  if (kernel) content.add("modules", kernel->modules.fingerprint);
   for (const auto* layer : below) content.add("below", layer->file_name);
   Key key{"squashfs 1"};
   key.add("block size", std::to_string(squashfs_.block_size));
@@ -181,11 +186,11 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
     // Only what the lower tree is made of, not its squashfs: layers pack side by side.
     if (!recipes_.layers.at(one->name).packages.empty())
       for (const auto step : materials_.ready(one->name)) needs.push_back(step);
-    if (recipes_.layers.at(one->name).kernel) needs.push_back(modules_steps_.at(one->name));
+    if (recipes_.layers.at(one->name).kernel) needs.push_back(kernels_.at(one->name)->modules.step);
   }
   if (packaged)
     for (const auto step : materials_.ready(recipe.name)) needs.push_back(step);
-  if (kernel) needs.push_back(modules_steps_.at(recipe.name));
+  if (kernel) needs.push_back(kernel->modules.step);
   if (packaged)
     for (const auto& package : materials_.packages(recipe.name))
       weight += static_cast<double>(package.size) / 2e6;
@@ -199,7 +204,7 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
           // The image boots from the medium and the modules are a selection.
           for (const char* path : {"boot/**", "usr/lib/modules/**", "usr/bin/**", "bin/**"})
             spec.remove.emplace_back(path);
-          spec.files.merge(kernel->modules->get());
+          spec.files.merge(kernel->modules.tree->get());
         }
         for (const auto& tree : lower) spec.below.push_back(&tree->get());
         return make_layer(spec);

@@ -22,12 +22,18 @@ struct LayerPlan {
   std::shared_ptr<Made> file;
 };
 
+struct ModulesPlan {
+  std::string fingerprint;           // for keys of what is made from them
+  std::size_t step = 0;              // after it, `tree` is usable
+  std::shared_ptr<Lazy<Tree>> tree;
+};
+
 struct KernelPlan {
   std::string section;               // of the lock
   std::shared_ptr<Lazy<Tree>> packages;
-  std::shared_ptr<Lazy<Tree>> modules;
+  ModulesPlan modules;               // of the kernel layer
+  ModulesPlan early_modules;         // of the early initrd
   std::vector<fs::path> early_lists;
-  std::string fingerprint;           // for keys of what is made from it
 };
 
 struct Programs {
@@ -45,12 +51,14 @@ class LayerPlanner {
   // The kernel among them. Throws ros::Error when the platform has none.
   const KernelPlan& kernel_of(const Platform& platform);
   const Programs& programs() const { return programs_; }
-  std::size_t modules_step(const KernelPlan& kernel) const { return modules_steps_.at(kernel.section); }
 
  private:
   const LayerPlan& plan(const LayerRecipe& recipe, const Platform& platform,
                         const std::vector<const LayerPlan*>& below);
   const KernelPlan& plan_kernel(const LayerRecipe& recipe);
+  ModulesPlan plan_modules(const std::string& title, const KernelPlan& kernel,
+                           const std::vector<fs::path>& lists,
+                           const std::vector<fs::path>& configs);
   Tree own_files(const LayerRecipe& recipe, const Platform& platform) const;
 
   const Recipes& recipes_;
@@ -61,7 +69,6 @@ class LayerPlanner {
   SquashfsOptions squashfs_;
   std::map<std::string, std::unique_ptr<LayerPlan>> layers_;     // by key digest
   std::map<std::string, std::unique_ptr<KernelPlan>> kernels_;   // by section
-  std::map<std::string, std::size_t> modules_steps_;
 };
 
 }  // namespace rosbuild

@@ -67,14 +67,14 @@ Plan::Boot Plan::plan_boot(const Platform& platform) {
   image_key.add("packages", materials_.fingerprint(boot.kernel->section));
   Key key{"initrd 1"};
   key.add("platform", platform.name).add("version", recipes_.distribution.version);
-  key.add("kernel", boot.kernel->fingerprint);
+  key.add("kernel", boot.kernel->early_modules.fingerprint);
   for (const auto& list : boot.kernel->early_lists) key.add("early", ros::read_file(list));
   for (const auto* layer : boot.layers) key.add("layer", layer->file_name);
   key.add("init", ros::sha256_file(layers_->programs().init));
   key.add("level", std::to_string(levels_of(request_.compression).initrd));
   boot.fingerprint = key.digest();
 
-  std::vector<std::size_t> needs{layers_->modules_step(*boot.kernel)};
+  std::vector<std::size_t> needs{boot.kernel->early_modules.step};
   for (const auto* layer : boot.layers) needs.push_back(layer->step);
   boot.step = graph_.add(
       {"initrd " + platform.name, needs, 3,
@@ -99,7 +99,7 @@ Plan::Boot Plan::plan_boot(const Platform& platform) {
                const Tree tree = early_initrd(
                    {.init = Content::whole_file(layers_->programs().init),
                     .busybox = find_busybox(materials_.merged("tools")),
-                    .modules = select_modules(boot.kernel->modules->get(), lists),
+                    .modules = select_modules(boot.kernel->early_modules.tree->get(), lists),
                     .manifest = manifest,
                     .epoch = recipes_.distribution.epoch});
                write_initrd(tree, out, levels_of(request_.compression).initrd, stop);
