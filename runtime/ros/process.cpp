@@ -136,7 +136,7 @@ Captured capture_bounded(const std::vector<std::string>& argv, std::string_view 
   Captured captured;
   try {
     captured.output = read_until_end(out_read.get(), limit, patience);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     ::kill(pid, SIGKILL);
     writer.join();
     wait_for(pid);
