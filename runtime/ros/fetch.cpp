@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "runtime/base/error.h"
@@ -10,6 +11,8 @@
 
 namespace ros {
 namespace {
+
+using std::chrono::milliseconds;
 
 constexpr int kMaxRedirections = 5;
 
@@ -60,7 +63,7 @@ std::string reason_of(int status) {
 }
 
 Fetched fetch_with_curl(const std::string& url, const Fetch& how, const Patience& patience) {
-  const auto seconds = [](std::chrono::milliseconds time) {
+  const auto seconds = [](milliseconds time) {
     return fmt::format("{:.3f}", static_cast<double>(time.count()) / 1000);
   };
   const Patience bounded = patience.at_most(std::chrono::minutes{5});
@@ -105,9 +108,7 @@ Fetched fetch_with_curl(const std::string& url, const Fetch& how, const Patience
   return fetched;
 }
 
-}  // namespace
-
-Fetched fetch(const std::string& text, const Fetch& how, const Patience& patience) {
+Fetched fetch_once(const std::string& text, const Fetch& how, const Patience& patience) {
   std::string address = text;
   for (int redirections = 0;; ++redirections) {
     const auto url = parse_url(address);
@@ -121,6 +122,22 @@ Fetched fetch(const std::string& text, const Fetch& how, const Patience& patienc
     if (!how.follow || !elsewhere) return fetched;
     if (redirections == kMaxRedirections) throw Error{"too many redirections"};
     address = location.starts_with('/') ? "http://" + url->authority + location : location;
+  }
+}
+
+}  // namespace
+
+Fetched fetch(const std::string& url, const Fetch& how, const Patience& patience) {
+  Fetched last;
+  for (milliseconds pause{100};; pause = std::min<milliseconds>(pause * 2, milliseconds{2000})) {
+    try {
+      last = fetch_once(url, how, patience);
+      if ((last.status != 429 && last.status < 500) || patience.left() <= pause) return last;
+      patience.pause(pause);
+    } catch (const Error&) {
+      if (last.status == 0) throw;
+      return last;  // says more than that the time is over
+    }
   }
 }
 

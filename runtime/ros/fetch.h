@@ -32,7 +32,9 @@ struct Fetched {
 };
 
 // Throws Error (without the URL) when a peer was reached and then failed: it
-// fell silent, spoke no HTTP, or said too much.
+// fell silent (kind network), spoke no HTTP, or said too much. An answer 429 or
+// 5xx is asked for again while the patience lasts: a service may come up later
+// than the machine it is for.
 Fetched fetch(const std::string& url, const Fetch& how, const Patience& patience);
 
 // The body of a document that has to be there; throws Error with the reason.

@@ -1,4 +1,6 @@
 // User-data in all the shapes that clouds hand over.
+#include "runtime/ros/user_data.h"
+
 #include <catch2/catch.hpp>
 #include <map>
 
@@ -7,7 +9,6 @@
 #include "runtime/config/value.h"
 #include "runtime/ros/mime.h"
 #include "runtime/ros/process.h"
-#include "runtime/ros/user_data.h"
 
 using namespace ros;
 using Texts = std::vector<std::string>;
@@ -167,8 +168,8 @@ TEST_CASE("user-data: includes are fetched in order, each of any kind") {
       {"http://192.0.2.1/loop", "#include http://192.0.2.1/loop\n"},
       {"http://192.0.2.1/bomb", "#include\nhttp://192.0.2.1/bomb\nhttp://192.0.2.1/bomb\n"},
   };
-  const Split split = split_with(
-      "#include\n# first\nhttp://192.0.2.1/script\n\nhttps://example.com/more\n", web);
+  const Split split =
+      split_with("#include\n# first\nhttp://192.0.2.1/script\n\nhttps://example.com/more\n", web);
   CHECK(split.problems.empty());
   CHECK(split.parts.scripts == Texts{"#!/bin/sh\n"});
   CHECK(value(split.parts.config, "hostname") == "web");
