@@ -4,9 +4,11 @@
 
 #include <catch2/catch.hpp>
 
+#include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/fetch.h"
+#include "runtime/ros/process.h"
 #include "tests/support/http_server.h"
 
 using namespace ros;
@@ -459,4 +461,39 @@ TEST_CASE("datasources: user-data is saved whole, with what it includes") {
         "/var/lib/rancher/conf/cloud-config-scripts/2 || status=$?\n"
         "exit $status\n");
   CHECK((fs::status(folder / "cloud-config-scripts/2").permissions() & 0777) == 0700);
+}
+
+TEST_CASE("fetch: names and TLS are left to curl, with the same bounds") {
+  try {
+    capture({"curl", "--version"});
+  } catch (const Error& error) {
+    WARN("SKIPPED: " << error.what());
+    return;
+  }
+  HttpServer server;
+  const std::string base = replace_all(server.url(), "127.0.0.1", "localhost");
+  server.put("/config", kUserData);
+  server.put("/huge", std::string(kMaxDocument + 1, ' '));
+  server.put_raw("GET /moved", {HttpServer::answer(302, "", "Location: /config\r\n")});
+  Fetch how;
+  how.follow = true;
+  how.headers = {{"Metadata", "true"}};
+  how.proxies = {"no_proxy=localhost"};
+  const Patience patience = Patience{}.at_most(kLong);
+  const Fetched found = fetch(base + "/moved", how, patience);
+  CHECK(found.reached);
+  CHECK(found.status == 200);
+  CHECK(found.body == kUserData);
+  CHECK(any_has(server.requests(), "GET /config ", "Metadata: true"));
+  CHECK(fetch(base + "/gone", how, patience).status == 404);
+  CHECK_THROWS_WITH(fetch(base + "/huge", how, patience), Catch::Contains("larger than"));
+  CHECK_THROWS_AS(fetch("https://localhost" + base.substr(base.rfind(':')), how, patience), Error);
+
+  const Listener dead;
+  const std::string url = replace_all(dead.url, "127.0.0.1", "localhost");
+  CHECK_THROWS_WITH(fetch(url, how, Patience{}.at_most(milliseconds{300})),
+                    Catch::Contains("timed out"));
+
+  put_ec2_like(server, "1.0", "local-hostname");  // and it is ended when another won
+  CHECK(ask({"exoscale:" + server.url(), "url:" + url}).data);
 }
