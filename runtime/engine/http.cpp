@@ -1,6 +1,8 @@
 #include "runtime/engine/http.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -38,17 +40,43 @@ std::string lower(std::string_view text) {
   return result;
 }
 
-Fd connect_to(const std::string& path) {
-  Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  if (!socket) throw Error::from_errno("socket");
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) throw Error{path + ": name too long for a socket"};
-  std::memcpy(address.sun_path, path.data(), path.size());
-  while (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
-    if (errno != EINTR) throw Error::from_errno("connect to " + path);
+struct TcpAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;  // 0: it is no address
+};
+
+TcpAddress tcp_address(const std::string& host, std::uint16_t port) {
+  TcpAddress address;
+  in_addr v4{};
+  in6_addr v6{};
+  if (::inet_pton(AF_INET, host.c_str(), &v4) == 1) {
+    sockaddr_in in{};
+    in.sin_family = AF_INET;
+    in.sin_port = htons(port);
+    in.sin_addr = v4;
+    std::memcpy(&address.storage, &in, address.size = sizeof in);
+  } else if (::inet_pton(AF_INET6, host.c_str(), &v6) == 1) {
+    sockaddr_in6 in{};
+    in.sin6_family = AF_INET6;
+    in.sin6_port = htons(port);
+    in.sin6_addr = v6;
+    std::memcpy(&address.storage, &in, address.size = sizeof in);
   }
-  return socket;
+  return address;
+}
+
+// MSG_NOSIGNAL: a peer that dies must not kill its client.
+void send_all(const Connection& connection, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto count = ::send(connection.socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    } else if (errno == EAGAIN) {
+      connection.patience.wait(connection.socket.get(), POLLOUT);
+    } else if (errno != EINTR) {
+      throw Error::from_errno("send to " + connection.peer);
+    }
+  }
 }
 
 }  // namespace
@@ -152,18 +180,63 @@ void ResponseParser::finish() const {
   if (stage_ != Stage::done && stage_ != Stage::until_close) throw malformed("it ends too early");
 }
 
-ResponseStream::ResponseStream(Fd socket) : socket_(std::move(socket)) {
-  while (!parser_.head_complete()) {
-    if (!receive()) throw Error{"the engine closed the connection"};
+Connection connect_unix(const std::string& path) {
+  Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  if (!socket) throw Error::from_errno("socket");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) throw Error{path + ": name too long for a socket"};
+  std::memcpy(address.sun_path, path.data(), path.size());
+  while (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    if (errno != EINTR) throw Error::from_errno("connect to " + path);
   }
+  return {std::move(socket), "the engine", {}};
+}
+
+// The socket does not block: each wait is a poll(2) that knows the bound.
+Connection connect_tcp(const std::string& address, std::uint16_t port, const Patience& patience) {
+  const TcpAddress to = tcp_address(address, port);
+  if (to.size == 0) throw Error{address + " is no network address", Error::Kind::input};
+  Fd socket{::socket(to.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!socket) throw Error::from_errno("socket");
+  int code = 0;
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&to.storage), to.size) != 0) {
+    if (errno != EINPROGRESS && errno != EINTR) throw Error::from_errno("connect to " + address);
+    patience.wait(socket.get(), POLLOUT);
+    socklen_t size = sizeof code;
+    if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &code, &size) != 0) code = errno;
+  }
+  if (code != 0) {
+    errno = code;
+    throw Error::from_errno("connect to " + address);
+  }
+  return {std::move(socket), address, patience};
+}
+
+ResponseStream::ResponseStream(Connection connection) : connection_(std::move(connection)) {
+  while (!parser_.head_complete()) {
+    if (!receive()) throw Error{connection_.peer + " closed the connection"};
+  }
+}
+
+std::string ResponseStream::header(const std::string& name) const {
+  const auto found = parser_.headers().find(name);
+  return found == parser_.headers().end() ? std::string{} : found->second;
 }
 
 bool ResponseStream::receive() {
   std::array<char, 16384> buffer;
+  const bool bounded = connection_.patience.until != Patience::Clock::time_point::max();
   for (;;) {
-    const auto count = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+    // Before each read, so that a peer that never stops talking is bounded too.
+    if (bounded) connection_.patience.wait(fd(), POLLIN);
+    const auto count = ::recv(fd(), buffer.data(), buffer.size(), 0);
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw Error::from_errno("read from the engine");
+    if (count < 0 && errno == EAGAIN) {
+      connection_.patience.wait(fd(), POLLIN);
+      continue;
+    }
+    if (count < 0) throw Error::from_errno("read from " + connection_.peer);
     if (count == 0) return false;
     parser_.feed({buffer.data(), static_cast<std::size_t>(count)}, body_);
     return true;
@@ -185,30 +258,33 @@ std::string ResponseStream::read_all(std::size_t limit) {
   std::string all;
   while (auto piece = read()) {
     all += *piece;
-    if (all.size() > limit) throw Error{"the engine's answer is too large"};
+    if (all.size() > limit) {
+      throw Error{fmt::format("the answer is larger than {}", human_size(limit))};
+    }
   }
   return all;
 }
 
+ResponseStream http_send(Connection connection, const Request& request) {
+  std::string head = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
+                                 request.method, request.target, request.host);
+  for (const auto& [name, value] : request.headers) head += fmt::format("{}: {}\r\n", name, value);
+  if (!request.body.empty() || request.method == "POST" || request.method == "PUT") {
+    head += fmt::format("Content-Length: {}\r\n", request.body.size());
+  }
+  head += "\r\n";
+  send_all(connection, head.append(request.body));
+  return ResponseStream{std::move(connection)};
+}
+
 ResponseStream http_open(const std::string& socket, std::string_view method,
                          std::string_view target, std::string_view json_body) {
-  Fd connection = connect_to(socket);
-  std::string request =
-      fmt::format("{} {} HTTP/1.1\r\nHost: engine\r\nConnection: close\r\n", method, target);
-  if (!json_body.empty()) request += "Content-Type: application/json\r\n";
-  if (!json_body.empty() || method == "POST") {
-    request += fmt::format("Content-Length: {}\r\n", json_body.size());
-  }
-  request += "\r\n";
-  request += json_body;
-  std::string_view rest = request;
-  while (!rest.empty()) {  // MSG_NOSIGNAL: a daemon that dies must not kill its client
-    const auto count = ::send(connection.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw Error::from_errno("send to the engine");
-    rest.remove_prefix(static_cast<std::size_t>(count));
-  }
-  return ResponseStream{std::move(connection)};
+  Request request;
+  request.method = method;
+  request.target = target;
+  request.body = json_body;
+  if (!json_body.empty()) request.headers.emplace_back("Content-Type", "application/json");
+  return http_send(connect_unix(socket), request);
 }
 
 Response http_request(const std::string& socket, std::string_view method, std::string_view target,
@@ -218,6 +294,46 @@ Response http_request(const std::string& socket, std::string_view method, std::s
   response.status = stream.status();
   response.body = stream.read_all(kMaxBody);
   return response;
+}
+
+bool Url::is_numeric() const { return tcp_address(host, port).size != 0; }
+
+std::optional<Url> parse_url(std::string_view text) {
+  for (const unsigned char c : text) {
+    if (c <= ' ' || c == 0x7f) return std::nullopt;
+  }
+  Url url;
+  const auto colon = text.find("://");
+  if (colon == std::string_view::npos) return std::nullopt;
+  url.scheme = lower(text.substr(0, colon));
+  if (url.scheme != "http" && url.scheme != "https") return std::nullopt;
+  text.remove_prefix(colon + 3);
+  const auto slash = std::min(text.find_first_of("/?#"), text.size());
+  url.authority = text.substr(0, slash);
+  url.target = text.substr(slash, text.find('#') - slash);
+  if (!url.target.starts_with('/')) url.target.insert(0, 1, '/');
+  std::string_view host = url.authority;
+  if (const auto at = host.rfind('@'); at != std::string_view::npos) host.remove_prefix(at + 1);
+  std::string_view port;
+  if (host.starts_with('[')) {
+    const auto end = host.find(']');
+    if (end == std::string_view::npos) return std::nullopt;
+    port = host.substr(end + 1);
+    host = host.substr(1, end - 1);
+  } else {
+    port = host.substr(std::min(host.find(':'), host.size()));
+    host.remove_suffix(port.size());
+  }
+  url.host = host;
+  std::uint32_t number = url.scheme == "http" ? 80 : 443;
+  if (port.size() > 1) {
+    const auto [stop, code] = std::from_chars(port.data() + 1, port.data() + port.size(), number);
+    if (code != std::errc{} || stop != port.data() + port.size()) return std::nullopt;
+  }
+  if ((!port.empty() && port[0] != ':') || number == 0 || number > 65535) return std::nullopt;
+  url.port = static_cast<std::uint16_t>(number);
+  if (url.host.empty()) return std::nullopt;
+  return url;
 }
 
 std::string percent_encode(std::string_view text) {

@@ -1,4 +1,5 @@
-// HTTP/1.1 over a unix socket, as much of it as an engine's API needs.
+// HTTP/1.1 over a unix socket or TCP, as much of it as an engine's API and the
+// metadata services of clouds need. No TLS, no names: addresses are numbers.
 //
 // One connection per request: connecting to a local socket costs nothing, and a
 // request that blocks (events, wait, logs) then holds up nobody.
@@ -10,8 +11,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "runtime/base/fd.h"
+#include "runtime/base/patience.h"
 
 namespace ros {
 
@@ -48,12 +52,35 @@ struct Response {
   std::string body;
 };
 
+// Somebody to talk to; `patience` bounds everything that is said.
+struct Connection {
+  Fd socket;
+  std::string peer;  // for messages
+  Patience patience;
+};
+
+Connection connect_unix(const std::string& path);
+// `address` is an IPv4 or IPv6 address. Throws Error when nobody is there.
+Connection connect_tcp(const std::string& address, std::uint16_t port, const Patience& patience);
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+struct Request {
+  std::string_view method = "GET";
+  std::string_view target = "/";
+  std::string_view host = "engine";
+  Headers headers;
+  std::string_view body;
+};
+
 // A response that is read while it is being made.
 class ResponseStream {
  public:
-  explicit ResponseStream(Fd socket);
+  explicit ResponseStream(Connection connection);  // reads the head
   int status() const noexcept { return parser_.status(); }
-  int fd() const noexcept { return socket_.get(); }
+  // The value of a header (name in lower case), "" when it is not there.
+  std::string header(const std::string& name) const;
+  int fd() const noexcept { return connection_.socket.get(); }
   // Blocks for the next piece of the body; nothing at the end.
   std::optional<std::string> read();
   // The rest of the body; throws Error beyond `limit` bytes.
@@ -62,17 +89,33 @@ class ResponseStream {
  private:
   bool receive();
 
-  Fd socket_;
+  Connection connection_;
   ResponseParser parser_;
   std::string body_;
 };
 
-// Connects, sends the request and reads the head of the response.
+// Sends the request and reads the head of the response.
+ResponseStream http_send(Connection connection, const Request& request);
+
+// The same to the unix socket of an engine.
 ResponseStream http_open(const std::string& socket, std::string_view method,
                          std::string_view target, std::string_view json_body = {});
-// The same, with the whole body.
+// With the whole body.
 Response http_request(const std::string& socket, std::string_view method, std::string_view target,
                       std::string_view json_body = {});
+
+struct Url {
+  std::string scheme;  // "http", "https"
+  std::string host;    // without the brackets of an IPv6 address
+  std::uint16_t port = 0;
+  std::string target;     // "/path?query"
+  std::string authority;  // what a Host header says
+
+  bool is_numeric() const;  // the host is an address
+};
+
+// Nothing when it is no http or https URL, or has blanks or control characters.
+std::optional<Url> parse_url(std::string_view text);
 
 std::string percent_encode(std::string_view text);
 

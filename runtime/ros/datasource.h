@@ -1,7 +1,21 @@
-// Where a machine gets its first configuration from: a disk that the
-// hypervisor attached (config drive of OpenStack, NoCloud).
+// Where a machine gets its first configuration from: a disk that the hypervisor
+// attached, a file, the metadata service of a cloud, or a URL.
+//
+// rancher.cloud_init.datasources lists sources as NAME or NAME:ARGUMENT:
+//
+//   configdrive, nocloud   disks with the label config-2 or cidata
+//   file:PATH
+//   ec2, gce, …[:BASE]     services of metadata.h; BASE replaces "http://ADDRESS"
+//   url:URL                http or https
+//   cmdline                cloud-config-url=URL on the kernel command line
+//
+// Among those that need no network the first listed that is there wins, and it
+// wins over all that need one: the boot does not wait for a network it may not
+// have. Those that do need one are asked side by side for kNetworkTime in all;
+// the first listed that is there wins. After that the boot goes on without.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +24,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/config/load.h"
+#include "runtime/ros/user_data.h"
 
 namespace ros {
 
@@ -20,22 +35,43 @@ struct Metadata {
 
 struct UserData {
   std::string source;  // "NoCloud on /dev/sr0", for the log
-  std::string text;    // cloud-config or script, decompressed
+  std::string text;    // as it was given; user_data.h takes it apart
   Metadata metadata;
 };
 
-// Tries the sources that rancher.cloud_init.datasources names, in order.
-// Problems (a disk that cannot be read) are added to `problems`.
-std::optional<UserData> fetch_user_data(const Config& config, std::vector<std::string>& problems);
+inline constexpr std::chrono::milliseconds kNetworkTime{10'000};
+
+struct NetworkOptions {
+  std::chrono::milliseconds time = kNetworkTime;
+  fs::path root = "/";  // whose /proc/cmdline and DHCP leases count
+};
+
+// Sources that need no network, and those that do. Neither throws: what is wrong
+// with a source (a disk that cannot be read, no JSON, an unknown name) is added
+// to `problems`; that a service is not there is none.
+std::optional<UserData> fetch_local_user_data(const Config& config,
+                                              std::vector<std::string>& problems);
+std::optional<UserData> fetch_network_user_data(const Config& config,
+                                                std::vector<std::string>& problems,
+                                                const NetworkOptions& options = {});
+
+// Is there any that needs the network, so that waiting for it makes sense?
+bool has_network_sources(const Config& config);
+
+// Gets what user-data includes, through the configured proxies; all together
+// for options.time from now on.
+FetchUrl include_fetcher(const Config& config, const NetworkOptions& options = {});
 
 // What the files of a mounted NoCloud or config drive say; used by the above.
 UserData read_nocloud(const fs::path& folder, std::vector<std::string>& problems);
 UserData read_config_drive(const fs::path& folder, std::vector<std::string>& problems);
 
 // Keeps it for this boot and, when there is a state partition, the next ones:
-// cloud-config.d/boot.yml or cloud-config-script, and metadata.
+// cloud-config.d/boot.yml, cloud-config-script (which runs those in
+// cloud-config-scripts when there are several), and metadata. Includes are left
+// out without `fetch`.
 void save_user_data(const UserData& data, std::vector<std::string>& problems,
-                    const fs::path& root = "/");
+                    const fs::path& root = "/", const FetchUrl& fetch = {});
 
 Metadata load_metadata(const fs::path& root = "/");
 

@@ -253,8 +253,9 @@ int dhcp_hook_verb(const Arguments&) {
     if (domains.empty()) domains = variable("new_domain_name");
     if (servers.empty() && domains.empty() && reason == "CARRIER") return 0;
     write_file_atomically(lease,
-                          fmt::format("nameserver {}\nsearch {}\n", join(words(servers), " "),
-                                      join(words(domains), " ")));
+                          fmt::format("nameserver {}\nsearch {}\nserver {}\n",
+                                      join(words(servers), " "), join(words(domains), " "),
+                                      variable("new_dhcp_server_identifier")));
     std::string sources;
     for (const auto& server : words(variable("new_ntp_servers"))) {
       sources += fmt::format("server {} iburst\n", server);

@@ -46,6 +46,22 @@ std::vector<std::string> environment_with(const std::vector<std::string>& added)
   return all;
 }
 
+std::string read_until_end(int fd, std::size_t limit, const Patience& patience) {
+  std::string bytes;
+  char buffer[64 * 1024];
+  for (;;) {
+    patience.wait(fd, POLLIN);
+    const auto count = ::read(fd, buffer, sizeof buffer);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) throw Error::from_errno("read");
+    if (count == 0) return bytes;
+    bytes.append(buffer, static_cast<std::size_t>(count));
+    if (bytes.size() > limit) {
+      throw Error{fmt::format("the answer is larger than {}", human_size(limit))};
+    }
+  }
+}
+
 int status_of(int raw) { return WIFEXITED(raw) ? WEXITSTATUS(raw) : 128 + WTERMSIG(raw); }
 
 }  // namespace
@@ -94,11 +110,16 @@ int run(const std::vector<std::string>& argv, const SpawnOptions& options) {
   return wait_for(spawn(argv, options));
 }
 
-std::string capture(const std::vector<std::string>& argv, std::string_view input) {
+Captured capture_bounded(const std::vector<std::string>& argv, std::string_view input,
+                         std::size_t limit, const Patience& patience,
+                         const std::vector<std::string>& environment) {
   int in[2], out[2];
-  if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) throw Error::from_errno("pipe");
-  Fd in_read{in[0]}, in_write{in[1]}, out_read{out[0]}, out_write{out[1]};
+  if (::pipe2(in, O_CLOEXEC) != 0) throw Error::from_errno("pipe");
+  Fd in_read{in[0]}, in_write{in[1]};
+  if (::pipe2(out, O_CLOEXEC) != 0) throw Error::from_errno("pipe");
+  Fd out_read{out[0]}, out_write{out[1]};
   SpawnOptions options;
+  options.environment = environment;
   options.input = in_read.get();
   options.output = out_write.get();
   const pid_t pid = spawn(argv, options);
@@ -112,11 +133,24 @@ std::string capture(const std::vector<std::string>& argv, std::string_view input
     }
     in_write.reset();
   }};
-  std::string output = read_to_end(out_read.get());
+  Captured captured;
+  try {
+    captured.output = read_until_end(out_read.get(), limit, patience);
+  } catch (const std::exception& error) {
+    ::kill(pid, SIGKILL);
+    writer.join();
+    wait_for(pid);
+    throw Error{fmt::format("{}: {}", argv.front(), error.what())};
+  }
   writer.join();
-  const int status = wait_for(pid);
+  captured.status = wait_for(pid);
+  return captured;
+}
+
+std::string capture(const std::vector<std::string>& argv, std::string_view input) {
+  auto [status, output] = capture_bounded(argv, input, std::string::npos);
   if (status != 0) throw Error{fmt::format("{} ended with status {}", quote(argv), status)};
-  return output;
+  return std::move(output);
 }
 
 void exec(const std::vector<std::string>& argv, const std::vector<std::string>& environment) {

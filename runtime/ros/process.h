@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/base/patience.h"
+
 namespace ros {
 
 struct SpawnOptions {
@@ -23,6 +25,17 @@ int wait_for(pid_t pid);
 int run(const std::vector<std::string>& argv, const SpawnOptions& options = {});
 // Runs with `input` on stdin and returns stdout; throws Error on a bad exit.
 std::string capture(const std::vector<std::string>& argv, std::string_view input = {});
+
+struct Captured {
+  int status = 0;  // as of wait_for
+  std::string output;
+};
+// The same for a program that may say too much or never end: it is killed, and
+// Error thrown, beyond `limit` bytes or when the patience ends.
+Captured capture_bounded(const std::vector<std::string>& argv, std::string_view input,
+                         std::size_t limit, const Patience& patience = {},
+                         const std::vector<std::string>& environment = {});
+
 // Replaces this process; throws Error when it cannot.
 [[noreturn]] void exec(const std::vector<std::string>& argv,
                        const std::vector<std::string>& environment = {});

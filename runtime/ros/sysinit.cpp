@@ -24,7 +24,7 @@ constexpr int kNoAddressAfterMs = 20'000;
 // read before anything else is done.
 Config configure(std::vector<std::string>& problems) {
   Config config = load_config();
-  if (const auto data = fetch_user_data(config, problems)) {
+  if (const auto data = fetch_local_user_data(config, problems)) {
     log::info("configuration from " + data->source);
     save_user_data(*data, problems);
     config = load_config();

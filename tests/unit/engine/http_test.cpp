@@ -10,6 +10,7 @@
 #include "runtime/base/file.h"
 #include "runtime/engine/docker.h"
 #include "runtime/engine/http.h"
+#include "tests/support/http_server.h"
 
 using namespace ros;
 
@@ -222,4 +223,69 @@ TEST_CASE("the create request says what the service says") {
 
 TEST_CASE("percent encoding keeps only what needs none") {
   CHECK(percent_encode("a b/c?{}ä~") == "a%20b%2Fc%3F%7B%7D%C3%A4~");
+}
+
+TEST_CASE("URLs are taken apart, or refused") {
+  const auto url = parse_url("HTTP://192.0.2.1:8080/a/b?c=d#e");
+  REQUIRE(url);
+  CHECK(url->scheme == "http");
+  CHECK(url->host == "192.0.2.1");
+  CHECK(url->port == 8080);
+  CHECK(url->target == "/a/b?c=d");
+  CHECK(url->authority == "192.0.2.1:8080");
+  CHECK(url->is_numeric());
+  CHECK(parse_url("https://example.com")->port == 443);
+  CHECK(parse_url("https://example.com")->target == "/");
+  CHECK(parse_url("http://example.com?a")->target == "/?a");
+  CHECK(parse_url("http://user@example.com/")->host == "example.com");
+  CHECK_FALSE(parse_url("http://example.com")->is_numeric());
+  CHECK(parse_url("http://[2001:db8::1]:81/")->host == "2001:db8::1");
+  CHECK(parse_url("http://[2001:db8::1]:81/")->port == 81);
+  CHECK(parse_url("http://[2001:db8::1]/")->is_numeric());
+  for (const char* wrong : {"", "192.0.2.1", "ftp://a/", "http://", "http:///x", "http://a:0/",
+                            "http://a:65536/", "http://a:x/", "http://[::1/", "http://[::1]x/",
+                            "http://a/b c", "http://a/\r\nHost: b"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(parse_url(wrong));
+  }
+}
+
+TEST_CASE("a request goes over TCP, within bounds") {
+  using std::chrono::milliseconds;
+  test::HttpServer server;
+  server.put_raw("PUT /x", {test::HttpServer::answer(200, std::string(100, 'a'), "Name: value\r\n")});
+  const auto port = parse_url(server.url())->port;
+  const Patience patience = Patience{}.at_most(std::chrono::minutes{10});
+  Request request;
+  request.method = "PUT";
+  request.target = "/x";
+  request.host = "example.com";
+  request.headers = {{"A", "b"}};
+  auto response = http_send(connect_tcp("127.0.0.1", port, patience), request);
+  CHECK(response.status() == 200);
+  CHECK(response.header("name") == "value");
+  CHECK(response.header("none").empty());
+  CHECK(response.read_all(100) == std::string(100, 'a'));
+  CHECK(server.requests()[0] ==
+        "PUT /x HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\nA: b\r\n"
+        "Content-Length: 0\r\n\r\n");
+  auto again = http_send(connect_tcp("127.0.0.1", port, patience), request);
+  CHECK_THROWS_WITH(again.read_all(99), Catch::Contains("larger than"));
+  CHECK_THROWS_AS(connect_tcp("localhost", port, patience), Error);
+
+  const test::Listener dead;
+  const auto silent = parse_url(dead.url)->port;
+  CHECK_THROWS_WITH(http_send(connect_tcp("127.0.0.1", silent, Patience{}.at_most(milliseconds{50})),
+                              request),
+                    Catch::Contains("timed out"));
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const Fd reader{ends[0]}, writer{ends[1]};
+  REQUIRE(::write(writer.get(), "x", 1) == 1);
+  const Patience called_off{patience.until, reader.get()};
+  CHECK_THROWS_WITH(http_send(connect_tcp("127.0.0.1", silent, called_off), request),
+                    Catch::Contains("called off"));
+  CHECK_THROWS_WITH(called_off.pause(std::chrono::minutes{5}), Catch::Contains("called off"));
+  CHECK_THROWS_WITH(Patience{}.at_most(milliseconds{0}).pause(milliseconds{1}),
+                    Catch::Contains("timed out"));
 }

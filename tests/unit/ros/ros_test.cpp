@@ -233,7 +233,7 @@ TEST_CASE("NoCloud and config drives are read") {
   write_file(folder.path() / "meta-data", "a: [\n");
   read_nocloud(folder.path(), problems);
   CHECK(problems.size() == 1);
-  save_user_data({"x", "MIME-Version: 1.0\n", {}}, problems, root.path());
+  save_user_data({"x", "#cloud-boothook\n", {}}, problems, root.path());
   CHECK(problems.size() == 2);
 }
 
