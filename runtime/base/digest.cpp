@@ -36,16 +36,25 @@ std::string sha256(std::string_view bytes) {
   return hash.finish();
 }
 
-std::string sha256_file(const fs::path& path) {
-  const Fd fd = open_file(path.string(), O_RDONLY);
+std::string sha256_fd(int fd) {
   Sha256 hash;
   std::vector<char> buffer(1024 * 1024);
   while (true) {
-    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+    const ssize_t count = ::read(fd, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) throw Error::from_errno("cannot read " + path.string());
+    if (count < 0) throw Error::from_errno("cannot read");
     if (count == 0) return hash.finish();
     hash.update({buffer.data(), static_cast<std::size_t>(count)});
+  }
+}
+
+std::string sha256_file(const fs::path& path) {
+  const Fd fd = open_file(path.string(), O_RDONLY);
+  try {
+    return sha256_fd(fd.get());
+  } catch (Error& error) {
+    error.add_context(path.string());
+    throw;
   }
 }
 

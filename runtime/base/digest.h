@@ -25,6 +25,7 @@ class Sha256 {
 };
 
 std::string sha256(std::string_view bytes);
+std::string sha256_fd(int fd);  // from where it stands to its end; throws Error when unreadable
 std::string sha256_file(const fs::path& path);  // throws Error when unreadable
 
 // An RFC 4122 version-5-style UUID in text form derived from SHA-256(seed), so

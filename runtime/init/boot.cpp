@@ -113,13 +113,13 @@ void save_memory() {
 }
 
 // Everything that is found on the way is laid below /run, which moves along.
-Manifest enter_layers(std::shared_ptr<ModuleLoader> modules, const Coldplug& coldplug) {
-  const Manifest manifest = parse_manifest(read_file("/manifest"));
-  for (const char* name : {"loop", "squashfs", "overlay"}) modules->load(name);
+LayerCheck enter_layers(const Manifest& manifest, ModuleLoader& modules, const Coldplug& coldplug) {
+  for (const char* name : {"loop", "squashfs", "overlay"}) modules.load(name);
   fs::create_directories(kMediumFolder);
-  const fs::path folder = find_layers(manifest, coldplug, *modules);
-  check_layers(manifest, folder);
-  milestone("layers checked");
+  const fs::path folder = find_layers(manifest, coldplug, modules);
+  LayerCheck check{manifest, folder};
+  check.wait_for_small();
+  milestone("layers checked, but for the largest");
   fs::create_directories(kMemoryFolder);
   fs::create_directories(kNewRoot);
   mount_layers(manifest, folder, kNewRoot);
@@ -127,7 +127,7 @@ Manifest enter_layers(std::shared_ptr<ModuleLoader> modules, const Coldplug& col
   boost::system::error_code ignored;
   if (folder != "/layers" && fs::exists(kMediumFolder, ignored)) bind_mount(kMediumFolder, "/boot");
   milestone("root is the layers");
-  return manifest;
+  return check;
 }
 
 void preload(const Manifest& manifest) {
@@ -154,21 +154,24 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
   auto early_modules = std::make_shared<ModuleLoader>();
   static std::unique_ptr<Coldplug> coldplug;  // for good: what is plugged in later is served as well
   coldplug = std::make_unique<Coldplug>(early_modules);
-  const Manifest manifest = enter_layers(early_modules, *coldplug);
+  const Manifest manifest = parse_manifest(read_file("/manifest"));
+  LayerCheck check = enter_layers(manifest, *early_modules, *coldplug);
 
-  // From here on the whole of the kernel's modules is at hand.
-  auto modules = std::make_shared<ModuleLoader>();
-  coldplug = std::make_unique<Coldplug>(modules);
   if (!cmdline.flag("rancher.recovery"))
     supervisor.keep("containerd", {.argv = {"containerd", "--config", "/etc/containerd/config.toml"},
                                    .output = logs.writer("containerd"),
                                    .oom_score = kEngineOomScore});
 
+  // From here on the whole of the kernel's modules is at hand.
+  auto modules = std::make_shared<ModuleLoader>();
+  coldplug = std::make_unique<Coldplug>(modules);
   const State state = set_up_state(cmdline, *coldplug, *modules);
   milestone(state.device.empty() ? "state in memory" : "state on " + state.device);
   if (cmdline.flag("rancher.recovery")) recovery_console("");
   logs.write_to("/var/log");
 
+  check.finish();
+  milestone("all layers checked");
   preload(manifest);
   static const Fd socket = listen_for_system_docker();
   supervisor.keep("system Docker", {.argv = system_docker_command(debug),

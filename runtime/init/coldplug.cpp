@@ -45,6 +45,7 @@ void Coldplug::work() noexcept {
         is_settled_ = true;
         const std::uint64_t one = 1;
         (void)!::write(settled_.get(), &one, sizeof one);
+        loader_->load_listed();
       }
       pollfd waiting[] = {{events_.fd(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
       ::poll(waiting, 2, -1);

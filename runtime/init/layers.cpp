@@ -6,8 +6,8 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 
+#include <algorithm>
 #include <charconv>
-#include <thread>
 
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
@@ -130,23 +130,34 @@ fs::path find_layers(const Manifest& manifest, const Coldplug& coldplug, ModuleL
                               : "these devices were looked at: " + join(devices, " "));
 }
 
-void check_layers(const Manifest& manifest, const fs::path& folder) {
-  std::vector<std::string> problems(manifest.layers.size());
-  std::vector<std::thread> threads;
-  for (std::size_t i = 0; i < manifest.layers.size(); ++i) {
-    threads.emplace_back([&, i] {
-      const auto& layer = manifest.layers[i];
-      try {
-        if (sha256_file(folder / layer.file) != layer.sha256)
-          problems[i] = fmt::format("layer {} is damaged: the SHA-256 of {} is wrong", layer.name,
-                                    layer.file);
-      } catch (const std::exception& error) {
-        problems[i] = fmt::format("layer {} cannot be read: {}", layer.name, error.what());
-      }
-    });
+LayerCheck::LayerCheck(const Manifest& manifest, const fs::path& folder) {
+  const auto largest = std::ranges::max_element(manifest.layers, {}, &LayerFile::size);
+  for (auto layer = manifest.layers.begin(); layer != manifest.layers.end(); ++layer) {
+    pending_.push_back({layer->name, layer->file, layer->sha256, layer == largest, {}});
+    std::promise<std::string> failed;
+    try {
+      auto file = std::make_shared<Fd>(open_file((folder / layer->file).string(), O_RDONLY));
+      pending_.back().digest =
+          std::async(std::launch::async, [file] { return sha256_fd(file->get()); });
+    } catch (const Error&) {
+      failed.set_exception(std::current_exception());
+      pending_.back().digest = failed.get_future();
+    }
   }
-  for (auto& thread : threads) thread.join();
-  std::erase(problems, "");
+}
+
+void LayerCheck::wait(bool all) {
+  std::vector<std::string> problems;
+  for (const auto& layer : pending_) {
+    if (layer.largest && !all) continue;
+    try {
+      if (layer.digest.get() != layer.sha256)
+        problems.push_back(fmt::format("layer {} is damaged: the SHA-256 of {} is wrong",
+                                       layer.name, layer.file));
+    } catch (const std::exception& error) {
+      problems.push_back(fmt::format("layer {} cannot be read: {}", layer.name, error.what()));
+    }
+  }
   if (!problems.empty())
     throw Error{join(problems, "\n")}.hint("write or download the image again");
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <future>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,9 +37,26 @@ inline constexpr const char* kMemoryFolder = "/run/ros/memory";  // a tmpfs: the
 // at kMediumFolder, read-only. Throws Error saying where was looked.
 fs::path find_layers(const Manifest& manifest, const Coldplug& coldplug, ModuleLoader& modules);
 
-// Compares size and SHA-256 of every file, side by side. Throws Error naming all
-// that differ.
-void check_layers(const Manifest& manifest, const fs::path& folder);
+// Compares the SHA-256 of every file, side by side, from its making on. The
+// files stay open: what they are reached by may change.
+class LayerCheck {
+ public:
+  LayerCheck(const Manifest& manifest, const fs::path& folder);
+  // Waits for all but the largest, which takes as long as the others together and
+  // whose programs come last. Throws Error naming all that differ.
+  void wait_for_small() { wait(false); }
+  // Waits for all; to be called before anything that lasts is touched by the largest.
+  void finish() { wait(true); }
+
+ private:
+  struct Pending {
+    std::string name, file, sha256;
+    bool largest = false;
+    std::shared_future<std::string> digest;  // or the exception of reading it
+  };
+  void wait(bool all);
+  std::vector<Pending> pending_;
+};
 
 // Mounts each layer, and at `root` the overlay of all of them.
 void mount_layers(const Manifest& manifest, const fs::path& folder, const fs::path& root);

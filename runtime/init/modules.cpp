@@ -178,13 +178,10 @@ std::vector<std::string> ModuleIndex::resolve(const std::string& name_or_alias) 
 ModuleLoader::ModuleLoader(const fs::path& root) {
   utsname system{};
   ::uname(&system);
-  const fs::path folder = root / "lib/modules" / system.release;
-  folder_ = Fd{::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
-  if (!folder_) {
-    log::error(fmt::format("no kernel modules in {}", folder.string()));
-    return;
-  }
-  index_ = ModuleIndex{folder, {root / "lib/modprobe.d", root / "etc/modprobe.d"}};
+  root_ = root;
+  path_ = root / "lib/modules" / system.release;
+  folder_ = Fd{::open(path_.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!folder_) log::error(fmt::format("no kernel modules in {}", path_.string()));
 }
 
 bool ModuleLoader::load_file(const std::string& path) {
@@ -203,10 +200,26 @@ bool ModuleLoader::load_file(const std::string& path) {
 bool ModuleLoader::load(const std::string& name_or_alias) {
   const std::lock_guard guard{mutex_};
   if (!folder_) return false;
-  const auto paths = index_.resolve(name_or_alias);
+  if (!index_) index_.emplace(path_, std::vector{root_ / "lib/modprobe.d", root_ / "etc/modprobe.d"});
+  const auto paths = index_->resolve(name_or_alias);
   bool good = !paths.empty();
   for (const auto& path : paths) good = load_file(path) && good;
   return good;
+}
+
+void ModuleLoader::load_listed() {
+  std::vector<fs::path> files;
+  for (const char* folder : {"usr/lib/modules-load.d", "etc/modules-load.d"}) {
+    boost::system::error_code error;
+    for (fs::directory_iterator it{root_ / folder, error}, end; !error && it != end;
+         it.increment(error))
+      if (it->path().extension() == ".conf") files.push_back(it->path());
+  }
+  std::sort(files.begin(), files.end());
+  for (const auto& file : files)
+    for (const auto& line : split(try_read_file(file).value_or(""), '\n'))
+      if (const auto name = trim(line); !name.empty() && name[0] != '#' && name[0] != ';')
+        load(std::string{name});
 }
 
 void ModuleLoader::coldplug(int sysfs) {

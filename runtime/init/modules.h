@@ -10,6 +10,7 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -58,6 +59,7 @@ class ModuleLoader {
  public:
   // `root` is the root whose /lib/modules is used; the folder stays open, so
   // that moving or deleting the root does not matter. Absent: nothing is loaded.
+  // The indices are read when the first module is asked for.
   explicit ModuleLoader(const fs::path& root = "/");
 
   // Loads what `name_or_alias` asks for. A module that cannot be loaded is
@@ -65,12 +67,15 @@ class ModuleLoader {
   bool load(const std::string& name_or_alias);
   // Loads for every device in sysfs (an open folder), until no more come.
   void coldplug(int sysfs);
+  // Loads what modules-load.d(5) lists, in /usr/lib and /etc of the root.
+  void load_listed();
 
  private:
   bool load_file(const std::string& path);
 
   std::mutex mutex_;
-  ModuleIndex index_;
+  std::optional<ModuleIndex> index_;
+  fs::path root_, path_;
   Fd folder_;
   std::map<std::string, bool> done_;  // path -> loaded
   std::set<std::string> seen_;        // names and aliases

@@ -35,9 +35,24 @@ constexpr const char* kFolders[] = {"home",           "opt",
 // Bits of fsck(8)'s exit status.
 constexpr int kErrorsLeft = 4;
 
+// Folders, files and links with owners and modes: all that the image's folders have.
 void copy_tree(const fs::path& from, const fs::path& to) {
-  if (run({"cp", "-a", from.string(), to.string()}) != 0)
-    throw Error{"cannot copy " + from.string() + " to the state"};
+  struct stat info{};
+  if (::lstat(from.c_str(), &info) != 0) throw Error::from_errno("cannot read " + from.string());
+  if (S_ISDIR(info.st_mode)) {
+    fs::create_directory(to);
+    for (const auto& entry : fs::directory_iterator(from))
+      copy_tree(entry.path(), to / entry.path().filename());
+  } else if (S_ISLNK(info.st_mode)) {
+    fs::create_symlink(fs::read_symlink(from), to);
+  } else if (S_ISREG(info.st_mode)) {
+    write_file(to, read_file(from));
+  } else {
+    throw Error{from.string() + " is neither file, folder nor link"};
+  }
+  if (::lchown(to.c_str(), info.st_uid, info.st_gid) != 0 ||
+      (!S_ISLNK(info.st_mode) && ::chmod(to.c_str(), info.st_mode & 07777) != 0))
+    throw Error::from_errno("cannot copy " + from.string() + " to " + to.string());
 }
 
 // The image's own content (homes, owners, modes) is the first content.
@@ -142,7 +157,8 @@ State mount_state(const Device& device, const Cmdline& cmdline, ModuleLoader& mo
   if (type == "auto") type = device.type;
   if (type.empty() || type == "ambiguous")
     throw Error{fmt::format("state: {} holds no file system", device.path)};
-  modules.load(type);
+  const auto known = words(try_read_file("/proc/filesystems").value_or(""));
+  if (std::ranges::count(known, type) == 0) modules.load(type);
   State state{.device = device.path};
   if (type.starts_with("ext")) {
     try {

@@ -17,6 +17,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::seconds;
 
+constexpr const char* kFirst = "docker";  // the engine for users is what everybody waits for
 constexpr seconds kLongEnough{10};  // a run of this length starts the backoff anew
 constexpr seconds kLongestPause{30};
 
@@ -34,11 +35,33 @@ bool stopping() { return fs::exists(kStopping); }
 void Supervisor::mark_started(const std::string& name) {
   const std::lock_guard lock{mutex_};
   started_.insert(name);
+  tried_.insert(name);
   changed_.notify_all();
+}
+
+void Supervisor::mark_tried(const std::string& name) {
+  const std::lock_guard lock{mutex_};
+  tried_.insert(name);
+  changed_.notify_all();
+}
+
+void Supervisor::wait_until_tried() {
+  std::unique_lock lock{mutex_};
+  changed_.wait(lock, [&] {
+    return std::all_of(services_.begin(), services_.end(), [&](const Service& service) {
+      return !service.system || tried_.contains(service.name);
+    });
+  });
 }
 
 void Supervisor::wait_for_others(const Service& service) {
   std::unique_lock lock{mutex_};
+  const bool has_first =
+      std::any_of(services_.begin(), services_.end(), [](const Service& one) {
+        return one.name == kFirst && one.after.empty();  // unless it waits for another itself
+      });
+  if (has_first && service.name != kFirst)
+    changed_.wait(lock, [&] { return tried_.contains(kFirst); });
   changed_.wait(lock, [&] {
     return std::all_of(service.after.begin(), service.after.end(),
                        [&](const std::string& name) { return started_.contains(name); });
@@ -62,7 +85,7 @@ void Supervisor::look_after(const Service& service) {
       docker.start(id);
       log::debug(fmt::format("service {} started", service.name));
       complained = false;
-      if (!service.wait_for_end) mark_started(service.name);
+      service.wait_for_end ? mark_tried(service.name) : mark_started(service.name);
       if (!service.system) return;  // a user service is the user engine's from here on
       const int status = docker.wait(id);
       reason = fmt::format("service {} ended with status {}", service.name, status);
@@ -78,6 +101,7 @@ void Supervisor::look_after(const Service& service) {
         complained = true;
       }
     }
+    mark_tried(service.name);
     if (stopping()) return;
     log::info(reason);
     pause = Clock::now() - began >= kLongEnough ? seconds{0}
@@ -90,9 +114,6 @@ void Supervisor::look_after(const Service& service) {
 
 void Supervisor::start() {
   fs::create_directories(kStoppedFolder);
-  // The engine for users is what everybody waits for: its thread goes first.
-  std::stable_partition(services_.begin(), services_.end(),
-                        [](const Service& service) { return service.name == "docker"; });
   for (const Service& service : services_) {
     std::thread{[this, &service] { look_after(service); }}.detach();
   }

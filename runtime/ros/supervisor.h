@@ -28,19 +28,23 @@ bool stopping();
 class Supervisor {
  public:
   explicit Supervisor(std::vector<Service> services) : services_(std::move(services)) {}
-  // Starts one thread a service, those that others wait for first. The threads
+  // Starts one thread a service. The user engine goes first and alone: it is what
+  // takes longest, and six containers that start at once take turns. The threads
   // live as long as the process.
   void start();
+  // Until each system service was started, or failed once.
+  void wait_until_tried();
 
  private:
   void look_after(const Service& service);
   void wait_for_others(const Service& service);
   void mark_started(const std::string& name);
+  void mark_tried(const std::string& name);
 
   std::vector<Service> services_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::set<std::string> started_;
+  std::set<std::string> started_, tried_;
 };
 
 }  // namespace ros

@@ -85,7 +85,10 @@ int sysinit_verb(const Arguments&) {
   write_issue();
 
   wait_for_engine(kUserDocker);
-  if (!restarted) say_ready();
+  if (!restarted) {
+    supervisor.wait_until_tried();
+    say_ready();
+  }
   bool connected = !addresses().empty();
   if (!connected) {
     // Says so once, and again when an address comes.

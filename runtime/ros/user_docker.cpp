@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 
 namespace ros {
 namespace {
+
+constexpr int kPriority = -10;  // a nice value
 
 // containerd runs on the host, and so do the runtimes it starts: every path of
 // a container (-v /any/where, its root) is taken there. The daemon therefore
@@ -89,6 +92,8 @@ std::vector<std::string> user_docker_command(const Config& config) {
 int user_docker_verb(const Arguments&) {
   log::set_name("user-docker");
   enter_host_files();
+  // Everybody waits for it, and it waits for forty programs that it runs one by one.
+  ::setpriority(PRIO_PROCESS, 0, kPriority);
   const Config config = load_config();
   const bool live_restore = config.flag("rancher.docker.live_restore", true);
   write_file_atomically(

@@ -74,7 +74,7 @@ TEST_CASE("manifest: whole layers pass", "[init]") {
   TempDir folder;
   const Manifest manifest{"1", "p", {layer_in(folder.path(), "base", std::string(100'000, 'b')),
                                      layer_in(folder.path(), "empty", "")}};
-  CHECK_NOTHROW(check_layers(manifest, folder.path()));
+  CHECK_NOTHROW((LayerCheck{manifest, folder.path()}.finish()));
 }
 
 TEST_CASE("manifest: every layer that is not whole is named", "[init]") {
@@ -88,7 +88,7 @@ TEST_CASE("manifest: every layer that is not whole is named", "[init]") {
   write_file(folder.path() / "flipped.squashfs", content);
   fs::resize_file(folder.path() / "short.squashfs", 99'999);
   fs::remove(folder.path() / "missing.squashfs");
-  CHECK_THROWS_WITH(check_layers(manifest, folder.path()),
+  CHECK_THROWS_WITH((LayerCheck{manifest, folder.path()}.finish()),
                     Contains("layer flipped is damaged") && Contains("layer short is damaged") &&
                         Contains("layer missing cannot be read") && !Contains("layer good"));
 }
