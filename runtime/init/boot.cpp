@@ -118,8 +118,6 @@ LayerCheck enter_layers(const Manifest& manifest, ModuleLoader& modules, const C
   fs::create_directories(kMediumFolder);
   const fs::path folder = find_layers(manifest, coldplug, modules);
   LayerCheck check{manifest, folder};
-  check.wait_for_small();
-  milestone("layers checked, but for the largest");
   fs::create_directories(kMemoryFolder);
   fs::create_directories(kNewRoot);
   mount_layers(manifest, folder, kNewRoot);
@@ -165,6 +163,8 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
   // From here on the whole of the kernel's modules is at hand.
   auto modules = std::make_shared<ModuleLoader>();
   coldplug = std::make_unique<Coldplug>(modules);
+  check.wait_for_small();  // its programs are about to touch what lasts
+  milestone("layers checked, but for the largest");
   const State state = set_up_state(cmdline, *coldplug, *modules);
   milestone(state.device.empty() ? "state in memory" : "state on " + state.device);
   if (cmdline.flag("rancher.recovery")) recovery_console("");

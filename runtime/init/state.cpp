@@ -109,17 +109,42 @@ std::optional<Device> autoformat(const std::vector<std::string>& candidates) {
   return {};
 }
 
-// False when it must not be mounted.
-bool check(const Device& device) {
-  if (!device.type.starts_with("ext")) return true;
-  const int status = run({"e2fsck", "-p", device.path});
+// The superblock of ext2, 3 and 4 (Documentation/filesystems/ext4/super.rst of Linux).
+struct Superblock {
+  explicit Superblock(const std::string& device)
+      : bytes{read_at(open_file(device, O_RDONLY).get(), 1024, 1024)} {}
+  template <typename Number>
+  Number get(std::size_t offset) const {
+    Number value{};
+    std::memcpy(&value, bytes.data() + offset, sizeof value);
+    return value;
+  }
+  // Unmounted in order, without errors, no journal to replay: what `e2fsck -p` leaves alone.
+  bool clean() const {
+    constexpr std::uint16_t kValid = 1, kErrors = 2;
+    constexpr std::uint32_t kNeedsRecovery = 4;
+    const auto state = get<std::uint16_t>(0x3a);
+    return (state & kValid) && !(state & kErrors) && !(get<std::uint32_t>(0x60) & kNeedsRecovery) &&
+           static_cast<std::int16_t>(get<std::uint16_t>(0x36)) <= 0 &&  // no check after so many mounts
+           get<std::uint32_t>(0x44) == 0;                               // nor after so much time
+  }
+  std::uint64_t size() const {
+    constexpr std::uint32_t k64Bit = 0x80;
+    const std::uint64_t high = get<std::uint32_t>(0x60) & k64Bit ? get<std::uint32_t>(0x150) : 0;
+    return ((high << 32) | get<std::uint32_t>(0x4)) << (10 + get<std::uint32_t>(0x18));
+  }
+  std::string bytes;
+};
+
+// Mends what is safe to mend. Throws Error when there is more.
+void repair(const Device& device, bool even_when_clean) {
+  const int status = run(even_when_clean ? std::vector<std::string>{"e2fsck", "-f", "-p", device.path}
+                                         : std::vector<std::string>{"e2fsck", "-p", device.path});
   if (status == 1 || status == 2) announce(fmt::format("state: {} was repaired", device.path));
-  if (status < kErrorsLeft) return true;
-  if (status == 127) throw Error{"state: e2fsck is not there"};
-  announce_error(fmt::format(
-      "state: {} is damaged and is left as it is; `e2fsck -f {}` repairs it, then reboot",
-      device.path, device.path));
-  return false;
+  if (status >= kErrorsLeft)
+    throw Error{fmt::format(
+        "state: {0} is damaged and is left as it is; `e2fsck -f {0}` repairs it, then reboot",
+        device.path)};
 }
 
 // A partition that has space behind it takes it.
@@ -137,19 +162,11 @@ void grow_device(const std::string& path) {
   log::info(fmt::format("{} grew to {}", path, human_size(grown.size)));
 }
 
-// Fields of the superblock: documentation/filesystems/ext4/super.rst of Linux.
 bool smaller_than_device(const std::string& path) {
   const Fd fd = open_file(path, O_RDONLY);
   std::uint64_t size = 0;
   if (::ioctl(fd.get(), BLKGETSIZE64, &size) != 0) return false;
-  const std::string super = read_at(fd.get(), 1024, 1024);
-  std::uint32_t low = 0, log_block = 0, high = 0, incompatible = 0;
-  std::memcpy(&low, super.data() + 0x4, 4);
-  std::memcpy(&log_block, super.data() + 0x18, 4);
-  std::memcpy(&incompatible, super.data() + 0x60, 4);
-  if (incompatible & 0x80) std::memcpy(&high, super.data() + 0x150, 4);  // 64bit
-  const std::uint64_t blocks = (std::uint64_t{high} << 32) | low;
-  return size > (blocks << (10 + log_block)) + kMiB;
+  return size > Superblock{path}.size() + kMiB;
 }
 
 State mount_state(const Device& device, const Cmdline& cmdline, ModuleLoader& modules) {
@@ -160,7 +177,9 @@ State mount_state(const Device& device, const Cmdline& cmdline, ModuleLoader& mo
   const auto known = words(try_read_file("/proc/filesystems").value_or(""));
   if (std::ranges::count(known, type) == 0) modules.load(type);
   State state{.device = device.path};
-  if (type.starts_with("ext")) {
+  const bool ext = type.starts_with("ext");
+  if (ext && !Superblock{device.path}.clean()) repair(device, false);
+  if (ext) {
     try {
       grow_device(device.path);
       state.can_grow = smaller_than_device(device.path);
@@ -168,7 +187,14 @@ State mount_state(const Device& device, const Cmdline& cmdline, ModuleLoader& mo
       announce_error(fmt::format("state: {} does not grow: {}", device.path, error.what()));
     }
   }
-  mount_one({device.path, kStateFolder, type, MS_NOATIME, ""});
+  const Mount mount{device.path, kStateFolder, type, MS_NOATIME, ""};
+  try {
+    mount_one(mount);
+  } catch (const Error&) {
+    if (!ext) throw;
+    repair(device, true);  // clean, it says, but the kernel knows better
+    mount_one(mount);
+  }
   try {
     const fs::path base = fs::path{kStateFolder} / cmdline.get("rancher.state.directory");
     fs::create_directories(base);
@@ -213,7 +239,7 @@ State set_up_state(const Cmdline& cmdline, const Coldplug& coldplug, ModuleLoade
     if (device) {
       reason = fmt::format("the state on {} cannot be used", device->path);
       try {
-        if (check(*device)) return mount_state(*device, cmdline, modules);
+        return mount_state(*device, cmdline, modules);
       } catch (const std::exception& error) {
         announce_error(error.what());
       }
