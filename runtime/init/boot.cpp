@@ -113,14 +113,20 @@ void save_memory() {
 }
 
 // Everything that is found on the way is laid below /run, which moves along.
-LayerCheck enter_layers(const Manifest& manifest, ModuleLoader& modules, const Coldplug& coldplug) {
+LayerCheck enter_layers(const Manifest& manifest) {
+  auto loader = std::make_shared<ModuleLoader>();
+  auto coldplug = std::make_unique<Coldplug>(loader);
+  ModuleLoader& modules = *loader;
   for (const char* name : {"loop", "squashfs", "overlay"}) modules.load(name);
   fs::create_directories(kMediumFolder);
-  const fs::path folder = find_layers(manifest, coldplug, modules);
+  const fs::path folder = find_layers(manifest, *coldplug, modules);
   LayerCheck check{manifest, folder};
   fs::create_directories(kMemoryFolder);
   fs::create_directories(kNewRoot);
   mount_layers(manifest, folder, kNewRoot);
+  // Its modules go with the initramfs, and some controllers' are nowhere else.
+  coldplug->wait();
+  coldplug.reset();
   switch_root(kNewRoot);
   boost::system::error_code ignored;
   if (folder != "/layers" && fs::exists(kMediumFolder, ignored)) bind_mount(kMediumFolder, "/boot");
@@ -149,11 +155,8 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
   log::set_debug(debug);
   milestone("init");
 
-  auto early_modules = std::make_shared<ModuleLoader>();
-  static std::unique_ptr<Coldplug> coldplug;  // for good: what is plugged in later is served as well
-  coldplug = std::make_unique<Coldplug>(early_modules);
   const Manifest manifest = parse_manifest(read_file("/manifest"));
-  LayerCheck check = enter_layers(manifest, *early_modules, *coldplug);
+  LayerCheck check = enter_layers(manifest);
 
   if (!cmdline.flag("rancher.recovery"))
     supervisor.keep("containerd", {.argv = {"containerd", "--config", "/etc/containerd/config.toml"},
@@ -162,10 +165,10 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
 
   // From here on the whole of the kernel's modules is at hand.
   auto modules = std::make_shared<ModuleLoader>();
-  coldplug = std::make_unique<Coldplug>(modules);
+  static Coldplug coldplug{modules};  // for good: what is plugged in later is served as well
   check.wait_for_small();  // its programs are about to touch what lasts
   milestone("layers checked, but for the largest");
-  const State state = set_up_state(cmdline, *coldplug, *modules);
+  const State state = set_up_state(cmdline, coldplug, *modules);
   milestone(state.device.empty() ? "state in memory" : "state on " + state.device);
   if (cmdline.flag("rancher.recovery")) recovery_console("");
   logs.write_to("/var/log");

@@ -19,7 +19,6 @@
 namespace ros {
 namespace {
 
-constexpr const char* kDone = "/run/ros/console-done";
 constexpr const char* kHostKeys = "/var/lib/rancher/ssh";
 
 void try_run(const std::vector<std::string>& argv) {
@@ -163,7 +162,7 @@ int console_init_verb(const Arguments& arguments) {
   if (!arguments.empty() && arguments[0] == "--run-commands") return run_user_commands();
   const Config config = load_config();
   std::vector<std::string> problems;
-  const bool first = !fs::exists(kDone);
+  const bool first = !fs::exists(kConsoleDone);
   if (first) prepare_once(config, problems);
 
   std::vector<std::vector<std::string>> programs;
@@ -185,7 +184,7 @@ int console_init_verb(const Arguments& arguments) {
   }
   for (const auto& problem : problems) announce_error(problem);
   if (first) {
-    write_file(kDone, "");
+    write_file(kConsoleDone, "");
     start_user_commands();
   }
   return keep_running(programs);

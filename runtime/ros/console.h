@@ -9,6 +9,9 @@
 
 namespace ros {
 
+// Is there once the console has applied keys, files and commands in this boot.
+inline constexpr const char* kConsoleDone = "/run/ros/console-done";
+
 // Terminals that get a getty: those of console=…, and those with autologin.
 std::vector<std::string> getty_consoles(std::string_view command_line,
                                         const std::vector<std::string>& autologin);

@@ -5,10 +5,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/announce.h"
+#include "runtime/ros/console.h"
 #include "runtime/ros/settings.h"
 #include "runtime/ros/supervisor.h"
 #include "runtime/ros/verbs.h"
@@ -19,17 +22,57 @@ namespace {
 
 constexpr const char* kReady = "/run/ros/ready";
 constexpr int kNoAddressAfterMs = 20'000;
+constexpr int kConsoleSeconds = 5;  // to end in
 
 // Configuration that a disk brings counts from its first boot on, so that it is
-// read before anything else is done.
-Config configure(std::vector<std::string>& problems) {
+// read before anything else is done. `data` stays when the network has more.
+Config configure(std::optional<UserData>& data, std::vector<std::string>& problems) {
   Config config = load_config();
-  if (const auto data = fetch_local_user_data(config, problems)) {
+  data = fetch_local_user_data(config, problems);
+  if (data) {
     log::info("configuration from " + data->source);
     save_user_data(*data, problems);
     config = load_config();
   }
   return config;
+}
+
+std::string saved_user_data() {
+  const fs::path folder = fs::path{"/"} / kConfigFolder;
+  std::string text;
+  for (const char* name : {"cloud-config.d/boot.yml", "cloud-config-script", "metadata"})
+    text += try_read_file(folder / name).value_or("") + '\0';
+  return text;
+}
+
+bool has_ipv4(const std::vector<Address>& all) {
+  return std::any_of(all.begin(), all.end(), [](const Address& address) {
+    return address.address.find(':') == std::string::npos;
+  });
+}
+
+// What only the network has, once there is an address: a metadata service, or
+// what the user-data of a disk includes. The host name and all that the console
+// does (keys, files, commands) count at once, the rest from the next boot on.
+void configure_by_network(const std::optional<UserData>& local) {
+  std::vector<std::string> problems;
+  const Config config = load_config();
+  const auto data = local ? local : fetch_network_user_data(config, problems);
+  try {
+    const std::string before = saved_user_data();
+    if (data) {
+      log::info("configuration from " + data->source);
+      save_user_data(*data, problems, "/", include_fetcher(config));
+    }
+    if (saved_user_data() != before) {
+      apply_hostname(hostname_of(load_config(), load_metadata()));
+      fs::remove(kConsoleDone);
+      Docker{kSystemDocker}.restart("console", kConsoleSeconds);
+    }
+  } catch (const std::exception& error) {
+    problems.emplace_back(error.what());
+  }
+  for (const auto& problem : problems) announce_error(problem);
 }
 
 // agetty shows /etc/issue and follows the \4 and \6 in it by itself.
@@ -59,7 +102,8 @@ int sysinit_verb(const Arguments&) {
   log::set_name("ros");
   fs::create_directories("/run/ros");
   std::vector<std::string> problems;
-  Config config = configure(problems);
+  std::optional<UserData> local;
+  Config config = configure(local, problems);
   log::set_debug(config.flag("rancher.debug"));
   problems.insert(problems.end(), config.problems.begin(), config.problems.end());
   bring_up_loopback();
@@ -95,10 +139,16 @@ int sysinit_verb(const Arguments&) {
     watch_addresses(kNoAddressAfterMs, [&] { return !(connected = !addresses().empty()); });
     if (!connected) announce("rancheros: no network address yet; the network service keeps trying");
   }
+  bool ask_network =
+      !restarted && (local ? needs_network(local->text) : has_network_sources(config));
   bool announced = connected && !restarted;
   auto known = announced ? addresses() : std::vector<Address>{};
   watch_addresses(-1, [&] {
     const auto now = addresses();
+    if (ask_network && has_ipv4(now)) {
+      ask_network = false;
+      configure_by_network(local);
+    }
     for (const auto& address : now) {
       if (std::find(known.begin(), known.end(), address) == known.end() && !restarted) {
         announce(fmt::format("  {} {}", address.interface, address.address));
