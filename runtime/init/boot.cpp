@@ -112,6 +112,19 @@ void save_memory() {
   }
 }
 
+// Until the box is ready, waiting for an RCU grace period means asking every processor
+// at once (Documentation/admin-guide/kernel-parameters.txt, rcupdate.rcu_expedited). The
+// two dozen iptables processes of a starting Docker, and each network, mount and cgroup
+// that it makes, wait for such periods; it is most of what they do. `ros sysinit` turns
+// it off again, since it disturbs processors that have other work.
+void hurry_grace_periods() {
+  try {
+    write_file("/sys/kernel/rcu_expedited", "1");
+  } catch (const std::exception& error) {
+    log::error(error.what());
+  }
+}
+
 // Everything that is found on the way is laid below /run, which moves along.
 LayerCheck enter_layers(const Manifest& manifest) {
   auto loader = std::make_shared<ModuleLoader>();
@@ -150,6 +163,7 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
   make_dev_links();
   make_system_cgroup();
   save_memory();
+  hurry_grace_periods();
   const Cmdline cmdline = read_cmdline();
   const bool debug = cmdline.flag("rancher.debug");
   log::set_debug(debug);
@@ -164,6 +178,7 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
                                    .oom_score = kEngineOomScore});
 
   // From here on the whole of the kernel's modules is at hand.
+  write_file("/proc/sys/kernel/modprobe", "/usr/lib/ros/kernel-modprobe");
   auto modules = std::make_shared<ModuleLoader>();
   static Coldplug coldplug{modules};  // for good: what is plugged in later is served as well
   check.wait_for_small();  // its programs are about to touch what lasts

@@ -55,6 +55,7 @@ const std::map<std::string, Verb>& verbs() {
       {"console-init", console_init_verb},
       {"netconf", netconf_verb},
       {"dhcp-hook", dhcp_hook_verb},
+      {"kernel-modprobe", kernel_modprobe_verb},
       {"ntp", ntp_verb},
       {"udev", udev_verb},
       {"user-docker", user_docker_verb},

@@ -94,6 +94,7 @@ void say_ready() {
     announce(fmt::format("  {} {}", address.interface, address.address));
   }
   write_file(kReady, fmt::format("{:.2f}\n", uptime()));
+  write_file("/sys/kernel/rcu_expedited", "0");  // init's, for the boot
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ int stop_all_verb(const Arguments& arguments);      // started by init when goin
 int console_init_verb(const Arguments& arguments);  // main process of service console
 int netconf_verb(const Arguments& arguments);       // main process of service network
 int dhcp_hook_verb(const Arguments& arguments);     // called by dhcpcd
+int kernel_modprobe_verb(const Arguments& arguments);  // called by the kernel
 int ntp_verb(const Arguments& arguments);           // main process of service ntp
 int udev_verb(const Arguments& arguments);          // main process of service udev
 int user_docker_verb(const Arguments& arguments);   // main process of service docker
