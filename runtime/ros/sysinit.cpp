@@ -12,6 +12,7 @@
 #include "runtime/base/text.h"
 #include "runtime/ros/announce.h"
 #include "runtime/ros/console.h"
+#include "runtime/ros/head_start.h"
 #include "runtime/ros/settings.h"
 #include "runtime/ros/supervisor.h"
 #include "runtime/ros/verbs.h"
@@ -118,6 +119,13 @@ int sysinit_verb(const Arguments&) {
              fmt::format("{}\n", config.integer("rancher.shutdown_timeout", 60)));
   auto services = services_of(config, problems);
   const bool restarted = fs::exists(kReady);
+  if (!restarted && may_start_ahead(services)) {
+    try {
+      start_ahead();
+    } catch (const std::exception& error) {
+      problems.emplace_back(error.what());  // its container starts it, later
+    }
+  }
   Supervisor supervisor{std::move(services)};
   supervisor.start();
 

@@ -14,6 +14,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/engine/docker.h"
+#include "runtime/ros/head_start.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/verbs.h"
 #include "runtime/ros/watch.h"
@@ -89,9 +90,14 @@ std::vector<std::string> user_docker_command(const Config& config) {
   return argv;
 }
 
-int user_docker_verb(const Arguments&) {
+int user_docker_verb(const Arguments& arguments) {
   log::set_name("user-docker");
-  enter_host_files();
+  if (!arguments.empty() && arguments[0] == "--ahead") {
+    detach_ahead();
+  } else {
+    enter_host_files();
+    if (const auto daemon = find_ahead()) return take_over(*daemon);
+  }
   // Everybody waits for it, and it waits for forty programs that it runs one by one.
   ::setpriority(PRIO_PROCESS, 0, kPriority);
   const Config config = load_config();
