@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "runtime/base/cmdline.h"
 #include "runtime/base/text.h"
 #include "runtime/config/schema.h"
 
@@ -50,59 +51,22 @@ void change_user_config(const fs::path& root, const std::function<void(Value&)>&
   write_file_atomically(path, "#cloud-config\n" + to_yaml(tree), 0600);
 }
 
-// Splits at blanks outside of quotes and brackets; quotes stay in the words.
-std::vector<std::string> command_line_words(std::string_view line) {
-  std::vector<std::string> found;
-  std::string word;
-  char quoted = 0;
-  int depth = 0;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (c == '\\' && i + 1 < line.size() && (line[i + 1] == '"' || line[i + 1] == '\'')) {
-      word += line[++i];
-      continue;
-    }
-    if (quoted) {
-      if (c == quoted) quoted = 0;
-    } else if (c == '"' || c == '\'') {
-      quoted = c;
-    } else if (c == '[' || c == '{') {
-      ++depth;
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-    if (!quoted && depth <= 0 && (c == ' ' || c == '\t' || c == '\n')) {
-      if (!word.empty()) found.push_back(std::move(word));
-      word.clear();
-      depth = 0;
-      continue;
-    }
-    word += c;
-  }
-  if (!word.empty()) found.push_back(std::move(word));
-  return found;
-}
-
-std::string unquoted(std::string text) {
-  if (text.size() >= 2 && (text.front() == '"' || text.front() == '\'') &&
-      text.back() == text.front()) {
-    return text.substr(1, text.size() - 2);
-  }
-  return text;
-}
-
 // A value is YAML when it is written as a list or map; anything else is taken
 // as it stands, so that colons and question marks need no quotes.
-Value command_line_value(const std::string& text) {
-  if (text.starts_with('[') || text.starts_with('{')) {
+Value command_line_value(const CmdlineParameter& parameter, const Key* key) {
+  const std::string& text = parameter.value;
+  if (!parameter.assigned) return Value::boolean(true);
+  if (!parameter.quoted && (text.starts_with('[') || text.starts_with('{'))) {
     try {
       return parse_yaml(text, kCommandLine);
     } catch (const Error&) {
       return Value::scalar(text);
     }
   }
-  const std::string bare = unquoted(text);
-  return Value::scalar(bare, bare == text);
+  if (key && key->type == KeyType::boolean && (text == "1" || text == "0")) {
+    return Value::boolean(is_on(text));  // as init reads it
+  }
+  return Value::scalar(text, !parameter.quoted);
 }
 
 }  // namespace
@@ -175,28 +139,29 @@ Config load_config(const fs::path& root, ConfigLayers layers) {
 
   if (layers.command_line) {
     if (const auto line = try_read_file(root / "proc/cmdline")) {
-      add_tree(config, parse_command_line(*line));
+      add_tree(config, parse_command_line(Cmdline{*line}));
     }
   }
   return config;
 }
 
-Value parse_command_line(std::string_view line) {
+Value parse_command_line(const Cmdline& line) {
   Value tree = Value::map();
-  for (const auto& word : command_line_words(line)) {
-    const auto equals = word.find('=');
-    std::string name = unquoted(word.substr(0, equals));
+  for (const auto& parameter : line.parameters()) {
+    std::string name = parameter.name;
     if (name.starts_with("cc.")) {
       name.erase(0, 3);
     } else if (!name.starts_with("rancher.")) {
       continue;
     }
-    if (name.empty() || name.ends_with('.') || name.find("..") != std::string::npos) continue;
-    Value value = equals == std::string::npos ? Value::boolean(true)
-                                              : command_line_value(word.substr(equals + 1));
+    if (name.empty() || name.starts_with('.') || name.ends_with('.') ||
+        name.find("..") != std::string::npos) {
+      continue;
+    }
     const Key* key = find_key(name);
+    Value value = command_line_value(parameter, key);
     const Value* earlier = tree.find_path(name);
-    if (earlier && key && key->type == KeyType::texts) {  // console-like keys may be repeated
+    if (earlier && key && key->type == KeyType::texts) {  // rancher.autologin may be repeated
       auto all = earlier->as_texts();
       for (auto& text : value.as_texts()) all.push_back(std::move(text));
       value = Value::texts(all);
@@ -205,16 +170,6 @@ Value parse_command_line(std::string_view line) {
   }
   tree.set_origin(kCommandLine);
   return tree;
-}
-
-std::vector<std::string> command_line_values(std::string_view line, std::string_view name) {
-  std::vector<std::string> values;
-  for (const auto& word : command_line_words(line)) {
-    if (word.size() > name.size() && word.starts_with(name) && word[name.size()] == '=') {
-      values.push_back(unquoted(word.substr(name.size() + 1)));
-    }
-  }
-  return values;
 }
 
 void set_user_config(std::string_view path, Value value, const fs::path& root) {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/base/cmdline.h"
 #include "runtime/base/file.h"
 #include "runtime/config/value.h"
 
@@ -45,10 +46,7 @@ Config load_config(const fs::path& root = "/", ConfigLayers layers = {});
 void add_layer(Config& config, std::string_view text, const std::string& file);
 
 // rancher.* and cc.* of a kernel command line as a tree.
-Value parse_command_line(std::string_view line);
-
-// The values of the parameter `name` (console=… may come several times).
-std::vector<std::string> command_line_values(std::string_view line, std::string_view name);
+Value parse_command_line(const Cmdline& line);
 
 // Changes the user's own layer (cloud-config.yml) with `change` and writes it in
 // one step. Refuses (Error, kind input) what does not validate afterwards, or

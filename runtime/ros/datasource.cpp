@@ -179,9 +179,9 @@ Ask ask_url(const std::string& name, const std::string& url, const Config& confi
 std::vector<Ask> questions_for(const Source& source, const Config& config, const fs::path& root) {
   if (source.name == "url") return {ask_url(source.name, source.argument, config)};
   if (source.name == "cmdline") {
-    const std::string line = try_read_file(root / "proc/cmdline").value_or("");
+    const Cmdline line{try_read_file(root / "proc/cmdline").value_or("")};
     for (const char* name : {"cloud-config-url", "cloud_config_url"}) {
-      const auto urls = command_line_values(line, name);
+      const auto urls = line.all(name);
       if (!urls.empty()) return {ask_url(source.name, urls.back(), config)};
     }
     return {};

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Runs one fuzzer over its corpus and for $FUZZ_SECONDS (10) beyond it. What it
+# finds interesting is kept below found/, an input that breaks something is
+# written beside it; both in the current folder. usage: run.sh PROGRAM CORPUS
+set -eu
+name=${1##*/fuzz_}
+mkdir -p "found/$name"
+exec "$1" -max_total_time="${FUZZ_SECONDS:-10}" -max_len=65536 -timeout=20 -rss_limit_mb=2048 \
+  -close_fd_mask=1 -verbosity=0 -print_final_stats=1 -artifact_prefix="crash-$name-" \
+  "found/$name" "$2/$name"
