@@ -69,6 +69,48 @@ Value command_line_value(const CmdlineParameter& parameter, const Key* key) {
   return Value::scalar(text, !parameter.quoted);
 }
 
+// What the datasource left: the names below stand for its values in users' files.
+Value read_metadata(const fs::path& root) {
+  const auto text = try_read_file(root / kConfigFolder / "metadata");
+  try {
+    return text ? parse_yaml(*text, "metadata") : Value{};
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+// A name without a value stays as it is written: it may mean something in a script.
+std::string substitute(std::string text, const Value& metadata) {
+  for (const std::string name : {"public_ipv4", "private_ipv4", "public_ipv6", "private_ipv6"}) {
+    const Value* value = metadata.find(name);
+    if (value && !value->text().empty()) text = replace_all(std::move(text), "$" + name, value->text());
+  }
+  return text;
+}
+
+void add_missing(Config& config, const std::string& path, const std::string& text) {
+  if (config.find(path)) return;
+  Value value = Value::scalar(text, false);
+  value.set_origin("derived from other settings");
+  config.tree.set_path(path, std::move(value));
+}
+
+// Proxies reach services as environment, and rancher.debug is for both engines too.
+void derive(Config& config) {
+  for (const char* name : {"http_proxy", "https_proxy", "no_proxy"}) {
+    const std::string proxy = config.text(fmt::format("rancher.network.{}", name));
+    if (proxy.empty()) continue;
+    std::string upper = name;
+    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    add_missing(config, fmt::format("rancher.environment.{}", name), proxy);
+    add_missing(config, "rancher.environment." + upper, proxy);
+  }
+  if (config.flag("rancher.debug")) {
+    for (const char* key : {"rancher.docker.debug", "rancher.system_docker.debug", "rancher.log"})
+      add_missing(config, key, "true");
+  }
+}
+
 }  // namespace
 
 std::string Config::text(std::string_view path, std::string_view otherwise) const {
@@ -118,14 +160,17 @@ void add_layer(Config& config, std::string_view text, const std::string& file) {
 
 Config load_config(const fs::path& root, ConfigLayers layers) {
   Config config;
+  const Value metadata = read_metadata(root);
   const auto add_file = [&](const fs::path& path) {
     if (const auto text = try_read_file(path)) add_layer(config, *text, path.string());
   };
+  const auto add_users = [&](const fs::path& path) {
+    if (const auto text = try_read_file(path))
+      add_layer(config, substitute(*text, metadata), path.string());
+  };
   if (layers.defaults) {
-    add_file(root / kOsConfig);
-    add_file(root / kPlatformConfig);
+    for (const char* file : {kOsConfig, kPlatformConfig, kOemConfig}) add_file(root / file);
   }
-
   std::vector<fs::path> files;
   boost::system::error_code ignored;
   for (fs::directory_iterator it{root / kConfigFolder / "cloud-config.d", ignored}, end; it != end;
@@ -134,14 +179,15 @@ Config load_config(const fs::path& root, ConfigLayers layers) {
     if (!name.starts_with('.') && name.ends_with(".yml")) files.push_back(it->path());
   }
   std::sort(files.begin(), files.end());
-  for (const auto& file : files) add_file(file);
-  add_file(user_config(root));
+  for (const auto& file : files) add_users(file);
+  add_users(user_config(root));
 
   if (layers.command_line) {
-    if (const auto line = try_read_file(root / "proc/cmdline")) {
-      add_tree(config, parse_command_line(Cmdline{*line}));
-    }
+    const Cmdline line{try_read_file(root / "proc/cmdline").value_or("")};
+    add_tree(config, parse_command_line(line));
+    if (!line.extra().empty()) add_missing(config, "rancher.environment.EXTRA_CMDLINE", line.extra());
   }
+  derive(config);
   return config;
 }
 

@@ -1,5 +1,8 @@
 // The configuration of the running system, put together from its layers:
-// os-config.yml, platform.yml, cloud-config.d/*.yml, cloud-config.yml, kernel command line.
+// os-config.yml, platform.yml, oem-config.yml, cloud-config.d/*.yml, cloud-config.yml, kernel
+// command line. In files of cloud-config.d and in cloud-config.yml $public_ipv4, $private_ipv4,
+// $public_ipv6 and $private_ipv6 stand for what the metadata says. Derived from the whole, where
+// nothing else is set: proxies in rancher.environment, EXTRA_CMDLINE, debug of the engines.
 //
 // A layer that is wrong in part counts with the rest; its problems are kept for
 // the console. Nothing here throws because of what a user wrote.
@@ -32,11 +35,12 @@ std::vector<std::pair<std::string, std::string>> as_pairs(const Value& value);
 
 inline constexpr const char* kOsConfig = "usr/share/ros/os-config.yml";
 inline constexpr const char* kPlatformConfig = "usr/share/ros/platform.yml";
+inline constexpr const char* kOemConfig = "usr/share/ros/oem/oem-config.yml";
 inline constexpr const char* kConfigFolder = "var/lib/rancher/conf";
 
 // What `layers` takes in; `root` is prefixed to the paths above.
 struct ConfigLayers {
-  bool defaults = true;  // os-config.yml, platform.yml
+  bool defaults = true;  // os-config.yml, platform.yml, oem-config.yml
   bool command_line = true;
 };
 

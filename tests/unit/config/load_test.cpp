@@ -123,3 +123,44 @@ TEST_CASE("the configuration that is shipped is valid") {
   for (const auto& problem : config.problems) FAIL_CHECK(problem);
   CHECK(config.find("rancher.services")->members().size() >= 6);
 }
+
+TEST_CASE("load: the vendor's file lies between the image and the user") {
+  Root root;
+  root.put("usr/share/ros/os-config.yml", "hostname: image\nrancher: {shutdown_timeout: 60}\n");
+  root.put("usr/share/ros/oem/oem-config.yml", "hostname: oem\nrancher: {shutdown_timeout: 30}\n");
+  root.put("var/lib/rancher/conf/cloud-config.yml", "hostname: user\n");
+  const Config config = load_config(root.path());
+  CHECK(config.text("hostname") == "user");
+  CHECK(config.integer("rancher.shutdown_timeout", 0) == 30);
+  CHECK(load_config(root.path(), {false, false}).integer("rancher.shutdown_timeout", 7) == 7);
+}
+
+TEST_CASE("load: addresses of the metadata stand in users' files, and only there") {
+  Root root;
+  root.put("usr/share/ros/os-config.yml", "rancher: {environment: {A: $public_ipv4}}\n");
+  root.put("var/lib/rancher/conf/metadata", "public_ipv4: 192.0.2.1\nprivate_ipv4: ''\n");
+  root.put("var/lib/rancher/conf/cloud-config.d/a.yml",
+           "rancher: {environment: {B: $public_ipv4, C: $private_ipv4}}\n");
+  const Config config = load_config(root.path());
+  CHECK(config.text("rancher.environment.A") == "$public_ipv4");
+  CHECK(config.text("rancher.environment.B") == "192.0.2.1");
+  CHECK(config.text("rancher.environment.C") == "$private_ipv4");
+  root.put("var/lib/rancher/conf/metadata", "[\n");
+  CHECK(load_config(root.path()).text("rancher.environment.B") == "$public_ipv4");
+}
+
+TEST_CASE("load: proxies, debug and the rest of the command line are passed on") {
+  Root root;
+  root.put("proc/cmdline", "rancher.debug -- rancher.shutdown_timeout=9 x=y\n");
+  root.put("var/lib/rancher/conf/cloud-config.yml",
+           "rancher: {network: {http_proxy: 'http://p:1'}, docker: {debug: false}, "
+           "environment: {HTTP_PROXY: mine}}\n");
+  const Config config = load_config(root.path());
+  CHECK(config.text("rancher.environment.http_proxy") == "http://p:1");
+  CHECK(config.text("rancher.environment.HTTP_PROXY") == "mine");
+  CHECK_FALSE(config.find("rancher.environment.https_proxy"));
+  CHECK(config.flag("rancher.system_docker.debug"));
+  CHECK_FALSE(config.flag("rancher.docker.debug"));
+  CHECK(config.integer("rancher.shutdown_timeout", 0) == 9);
+  CHECK(config.text("rancher.environment.EXTRA_CMDLINE") == "rancher.shutdown_timeout=9 x=y");
+}
