@@ -100,6 +100,7 @@ const std::vector<Key> kKeys = {
     {"rancher.bootstrap", any, "services run before the state partition is mounted"},
     {"rancher.cloud_init", section, "where configuration is fetched from"},
     {"rancher.cloud_init.datasources", texts, "sources, first one that answers wins"},
+    {"rancher.cloud_init.wait", integer, "seconds that sources on the network have, 10 when not given"},
     {"rancher.console", text, "which console runs"},
     {"rancher.debug", boolean, "log much"},
     {"rancher.defaults", section, "used when nothing else is given"},
