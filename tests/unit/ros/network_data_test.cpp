@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "runtime/base/error.h"
+#include "runtime/config/schema.h"
 #include "runtime/ros/azure_report.h"
 #include "runtime/ros/fetch.h"
 #include "runtime/ros/guestinfo.h"
@@ -19,6 +20,17 @@ namespace {
 std::string text(const Value& tree, const std::string& path) {
   const Value* node = tree.find_path(path);
   return node ? (node->is_list() ? to_yaml(*node) : node->text()) : "(none)";
+}
+
+// What the schema says of it as rancher.network.
+Texts objections(const Value& network) {
+  Value tree = Value::map();
+  tree.set_path("rancher.network", network);
+  std::vector<Error> problems;
+  validate(tree, problems);
+  Texts texts;
+  for (const auto& problem : problems) texts.emplace_back(problem.what());
+  return texts;
 }
 }  // namespace
 
@@ -44,6 +56,7 @@ TEST_CASE("network: OpenStack's bond, VLAN, addresses and routes") {
   CHECK(text(tree, "interfaces.v.gateway") == "192.0.2.1");
   CHECK(text(tree.find_path("interfaces.v.routes")->items().at(0), "to") == "198.51.100.0/24");
   CHECK(tree.find_path("dns.nameservers")->as_texts() == Texts{"192.0.2.53"});
+  CHECK(objections(tree) == Texts{});
   CHECK_FALSE(parse_json("{\"links\":["));
 }
 
@@ -65,6 +78,7 @@ TEST_CASE("network: both versions of network-config mean the same") {
     CHECK(interface->find("addresses")->as_texts() == Texts{"192.0.2.5/24", "2001:db8::5/64"});
     CHECK(text(*interface, "gateway") == "192.0.2.1");
     CHECK(text(*interface, "gateway_ipv6") == "2001:db8::1");
+    CHECK(objections(tree) == Texts{});
     CHECK(text(tree, "dns.search") == to_yaml(Value::texts({"example.com"})));
   }
   Texts problems;
