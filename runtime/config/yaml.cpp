@@ -18,7 +18,8 @@ constexpr std::size_t kMaxText = 4u << 20;
 // Aliases may multiply a small file into a huge tree; configuration is small.
 constexpr std::size_t kMaxNodes = 50'000;
 constexpr std::size_t kMaxBytes = 2 * kMaxText;
-constexpr std::size_t kMaxKey = 1024;  // as YAML 1.2 bounds a key on one line
+// YAML 1.2 bounds a key on one line to 1024 characters, and escapes take up to four.
+constexpr std::size_t kMaxKey = 250;
 constexpr int kMaxDepth = 64;
 
 Error problem(const std::string& message, const YAML::Mark& mark, const std::string& file) {

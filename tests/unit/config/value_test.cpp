@@ -136,6 +136,18 @@ TEST_CASE("an alias is a copy, wherever it stands") {
         "d: e\ne: f\n");
 }
 
+TEST_CASE("a key is bounded, so that what is written can be read again") {
+  CHECK(error_of("a: 1\n" + std::string(251, 'k') + ": 2\n")
+            .find("f.yml:2:1: this key is too long") == 0);
+  std::string key;
+  for (int i = 0; i < 250; ++i) key += '\x01';
+  Value tree = Value::map();
+  tree.set(key, Value::scalar("x"));
+  const Value again = parse_yaml(to_yaml(tree), "f");
+  REQUIRE(again.members().size() == 1);
+  CHECK(again.members()[0].first == key);
+}
+
 TEST_CASE("nesting is bounded, through aliases too") {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + "x" + std::string(depth, ']');
