@@ -11,11 +11,11 @@ LANES    ?= 2
 CTEST     = ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 
 .DEFAULT_GOAL := help
-.PHONY: help image build test check boot bench lint fmt asan install clean setup setup-test
+.PHONY: help image build test check boot bench lint fmt asan fuzz install clean setup setup-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "Variables: PLATFORM=$(PLATFORM) COMPRESS=release|fast OUT=$(OUT) JOBS=$(JOBS) PREFIX=/usr/local"
+	@echo "Variables: PLATFORM=$(PLATFORM) COMPRESS=release|fast OUT=$(OUT) JOBS=$(JOBS) PREFIX=/usr/local T=$(T)"
 
 image: build ## build the artifacts of PLATFORM into out/PLATFORM/
 	$(ROSBUILD) image --platform $(PLATFORM) --compress $(COMPRESS) --output $(OUT)
@@ -31,7 +31,7 @@ build: setup ## build rosbuild, init and ros
 	@rm -f $(BUILD).log
 	cmake --build $(BUILD) -j $(JOBS)
 
-test: setup-test build ## build everything and run every test
+test: setup-test build ## build everything and run every test (but the fuzzers)
 	$(MAKE) --no-print-directory check
 	$(ROSBUILD) image --platform all --compress fast --output $(OUT)
 	$(MAKE) --no-print-directory boot
@@ -61,6 +61,14 @@ asan: setup ## unit tests under AddressSanitizer and UBSan
 	cmake --preset asan
 	cmake --build --preset asan -j $(JOBS)
 	ctest --preset asan -j $(JOBS) -LE 'boot|images'
+
+T ?= 10
+fuzz: setup-test ## every fuzzer of tests/fuzz for T seconds
+	@cmake --preset fuzz >$(BUILD)-fuzz.log 2>&1 || { cat $(BUILD)-fuzz.log; exit 1; }
+	@rm -f $(BUILD)-fuzz.log
+	cmake --build --preset fuzz -j $(JOBS)
+	FUZZ_SECONDS=$(T) ctest --preset fuzz --no-tests=error -j $(JOBS) \
+	  --output-junit $(CURDIR)/$(BUILD)/results-fuzz.xml
 
 PREFIX ?= /usr/local
 install: build ## install rosbuild and its recipes below PREFIX

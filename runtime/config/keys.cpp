@@ -65,21 +65,30 @@ using enum KeyType;
 
 #define NETWORK_DEVICE_KEYS(prefix)                                                             \
   {prefix, section, "settings of the interfaces that match this name"},                         \
+  {prefix ".accept_ra", boolean, "take IPv6 addresses and routes from router advertisements"},  \
   {prefix ".address", text, "IPv4 or IPv6 address, as ADDRESS/BITS"},                           \
   {prefix ".addresses", texts, "further addresses"},                                            \
-  {prefix ".bond_opts", text_map, "options of a bond"},                                         \
+  {prefix ".bond", text, "bond it joins"},                                                      \
+  {prefix ".bond_opts", text_map, "options of a bond, by their names in /sys/class/net/NAME/bonding"},\
   {prefix ".bridge", text, "bridge it joins, or true when it is one"},                          \
-  {prefix ".dhcp", boolean, "ask for an address"},                                              \
-  {prefix ".dhcp_args", text, "further arguments for the DHCP client"},                         \
+  {prefix ".dhcp", boolean, "ask for an IPv4 address, and for IPv6 when routers say so"},       \
+  {prefix ".dhcp6", boolean, "ask for an IPv6 address whatever routers say, or never"},         \
+  {prefix ".dhcp_args", text, "further arguments for dhcpcd"},                                  \
   {prefix ".gateway", text, "IPv4 gateway"},                                                    \
   {prefix ".gateway_ipv6", text, "IPv6 gateway"},                                               \
   {prefix ".ipv4ll", boolean, "take a link-local IPv4 address"},                                \
   {prefix ".mac", text, "match by hardware address instead of by name"},                        \
-  {prefix ".mtu", integer, "largest packet"},                                                   \
-  {prefix ".bond", text, "bond it joins"},                                                      \
-  {prefix ".post_up", commands, "commands after it is up"},                                     \
+  {prefix ".match", text, "match by this: a name, a pattern or mac:ADDRESS"},                   \
+  {prefix ".metric", integer, "of its routes; the smallest is preferred"},                      \
+  {prefix ".mtu", integer, "largest packet, in bytes"},                                         \
+  {prefix ".post_up", commands, "commands when it has an address"},                             \
   {prefix ".pre_up", commands, "commands before it is up"},                                     \
-  {prefix ".vlans", text, "VLANs on it, as ID[:NAME], separated by commas"}
+  {prefix ".routes", sections, "further routes"},                                               \
+  {prefix ".routes.[].metric", integer, "when not the interface's"},                            \
+  {prefix ".routes.[].to", text, "NETWORK/BITS, or default"},                                   \
+  {prefix ".routes.[].via", text, "gateway"},                                                   \
+  {prefix ".vlans", text, "VLANs on it, as ID[:NAME], separated by commas"},                    \
+  {prefix ".wifi_network", text, "network of rancher.network.wifi_networks that it joins"}
 
 const std::vector<Key> kKeys = {
     {"bootcmd", commands, "commands run before the state partition is mounted"},
@@ -100,6 +109,7 @@ const std::vector<Key> kKeys = {
     {"rancher.bootstrap", any, "services run before the state partition is mounted"},
     {"rancher.cloud_init", section, "where configuration is fetched from"},
     {"rancher.cloud_init.datasources", texts, "sources, first one that answers wins"},
+    {"rancher.cloud_init.wait", integer, "seconds that sources on the network have, 10 when not given"},
     {"rancher.console", text, "which console runs"},
     {"rancher.debug", boolean, "log much"},
     {"rancher.defaults", section, "used when nothing else is given"},

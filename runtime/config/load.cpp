@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "runtime/base/cmdline.h"
 #include "runtime/base/text.h"
 #include "runtime/config/schema.h"
 
@@ -50,59 +51,64 @@ void change_user_config(const fs::path& root, const std::function<void(Value&)>&
   write_file_atomically(path, "#cloud-config\n" + to_yaml(tree), 0600);
 }
 
-// Splits at blanks outside of quotes and brackets; quotes stay in the words.
-std::vector<std::string> command_line_words(std::string_view line) {
-  std::vector<std::string> found;
-  std::string word;
-  char quoted = 0;
-  int depth = 0;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (c == '\\' && i + 1 < line.size() && (line[i + 1] == '"' || line[i + 1] == '\'')) {
-      word += line[++i];
-      continue;
-    }
-    if (quoted) {
-      if (c == quoted) quoted = 0;
-    } else if (c == '"' || c == '\'') {
-      quoted = c;
-    } else if (c == '[' || c == '{') {
-      ++depth;
-    } else if (c == ']' || c == '}') {
-      --depth;
-    }
-    if (!quoted && depth <= 0 && (c == ' ' || c == '\t' || c == '\n')) {
-      if (!word.empty()) found.push_back(std::move(word));
-      word.clear();
-      depth = 0;
-      continue;
-    }
-    word += c;
-  }
-  if (!word.empty()) found.push_back(std::move(word));
-  return found;
-}
-
-std::string unquoted(std::string text) {
-  if (text.size() >= 2 && (text.front() == '"' || text.front() == '\'') &&
-      text.back() == text.front()) {
-    return text.substr(1, text.size() - 2);
-  }
-  return text;
-}
-
 // A value is YAML when it is written as a list or map; anything else is taken
 // as it stands, so that colons and question marks need no quotes.
-Value command_line_value(const std::string& text) {
-  if (text.starts_with('[') || text.starts_with('{')) {
+Value command_line_value(const CmdlineParameter& parameter, const Key* key) {
+  const std::string& text = parameter.value;
+  if (!parameter.assigned) return Value::boolean(true);
+  if (!parameter.quoted && (text.starts_with('[') || text.starts_with('{'))) {
     try {
       return parse_yaml(text, kCommandLine);
     } catch (const Error&) {
       return Value::scalar(text);
     }
   }
-  const std::string bare = unquoted(text);
-  return Value::scalar(bare, bare == text);
+  if (key && key->type == KeyType::boolean && (text == "1" || text == "0")) {
+    return Value::boolean(is_on(text));  // as init reads it
+  }
+  return Value::scalar(text, !parameter.quoted);
+}
+
+// What the datasource left: the names below stand for its values in users' files.
+Value read_metadata(const fs::path& root) {
+  const auto text = try_read_file(root / kConfigFolder / "metadata");
+  try {
+    return text ? parse_yaml(*text, "metadata") : Value{};
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+// A name without a value stays as it is written: it may mean something in a script.
+std::string substitute(std::string text, const Value& metadata) {
+  for (const std::string name : {"public_ipv4", "private_ipv4", "public_ipv6", "private_ipv6"}) {
+    const Value* value = metadata.find(name);
+    if (value && !value->text().empty()) text = replace_all(std::move(text), "$" + name, value->text());
+  }
+  return text;
+}
+
+void add_missing(Config& config, const std::string& path, const std::string& text) {
+  if (config.find(path)) return;
+  Value value = Value::scalar(text, false);
+  value.set_origin("derived from other settings");
+  config.tree.set_path(path, std::move(value));
+}
+
+// Proxies reach services as environment, and rancher.debug is for both engines too.
+void derive(Config& config) {
+  for (const char* name : {"http_proxy", "https_proxy", "no_proxy"}) {
+    const std::string proxy = config.text(fmt::format("rancher.network.{}", name));
+    if (proxy.empty()) continue;
+    std::string upper = name;
+    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    add_missing(config, fmt::format("rancher.environment.{}", name), proxy);
+    add_missing(config, "rancher.environment." + upper, proxy);
+  }
+  if (config.flag("rancher.debug")) {
+    for (const char* key : {"rancher.docker.debug", "rancher.system_docker.debug", "rancher.log"})
+      add_missing(config, key, "true");
+  }
 }
 
 }  // namespace
@@ -154,14 +160,17 @@ void add_layer(Config& config, std::string_view text, const std::string& file) {
 
 Config load_config(const fs::path& root, ConfigLayers layers) {
   Config config;
+  const Value metadata = read_metadata(root);
   const auto add_file = [&](const fs::path& path) {
     if (const auto text = try_read_file(path)) add_layer(config, *text, path.string());
   };
+  const auto add_users = [&](const fs::path& path) {
+    if (const auto text = try_read_file(path))
+      add_layer(config, substitute(*text, metadata), path.string());
+  };
   if (layers.defaults) {
-    add_file(root / kOsConfig);
-    add_file(root / kPlatformConfig);
+    for (const char* file : {kOsConfig, kPlatformConfig, kOemConfig}) add_file(root / file);
   }
-
   std::vector<fs::path> files;
   boost::system::error_code ignored;
   for (fs::directory_iterator it{root / kConfigFolder / "cloud-config.d", ignored}, end; it != end;
@@ -170,33 +179,35 @@ Config load_config(const fs::path& root, ConfigLayers layers) {
     if (!name.starts_with('.') && name.ends_with(".yml")) files.push_back(it->path());
   }
   std::sort(files.begin(), files.end());
-  for (const auto& file : files) add_file(file);
-  add_file(user_config(root));
+  for (const auto& file : files) add_users(file);
+  add_users(user_config(root));
 
   if (layers.command_line) {
-    if (const auto line = try_read_file(root / "proc/cmdline")) {
-      add_tree(config, parse_command_line(*line));
-    }
+    const Cmdline line{try_read_file(root / "proc/cmdline").value_or("")};
+    add_tree(config, parse_command_line(line));
+    if (!line.extra().empty()) add_missing(config, "rancher.environment.EXTRA_CMDLINE", line.extra());
   }
+  derive(config);
   return config;
 }
 
-Value parse_command_line(std::string_view line) {
+Value parse_command_line(const Cmdline& line) {
   Value tree = Value::map();
-  for (const auto& word : command_line_words(line)) {
-    const auto equals = word.find('=');
-    std::string name = unquoted(word.substr(0, equals));
+  for (const auto& parameter : line.parameters()) {
+    std::string name = parameter.name;
     if (name.starts_with("cc.")) {
       name.erase(0, 3);
     } else if (!name.starts_with("rancher.")) {
       continue;
     }
-    if (name.empty() || name.ends_with('.') || name.find("..") != std::string::npos) continue;
-    Value value = equals == std::string::npos ? Value::boolean(true)
-                                              : command_line_value(word.substr(equals + 1));
+    if (name.empty() || name.starts_with('.') || name.ends_with('.') ||
+        name.find("..") != std::string::npos) {
+      continue;
+    }
     const Key* key = find_key(name);
+    Value value = command_line_value(parameter, key);
     const Value* earlier = tree.find_path(name);
-    if (earlier && key && key->type == KeyType::texts) {  // console-like keys may be repeated
+    if (earlier && key && key->type == KeyType::texts) {  // rancher.autologin may be repeated
       auto all = earlier->as_texts();
       for (auto& text : value.as_texts()) all.push_back(std::move(text));
       value = Value::texts(all);
@@ -205,16 +216,6 @@ Value parse_command_line(std::string_view line) {
   }
   tree.set_origin(kCommandLine);
   return tree;
-}
-
-std::vector<std::string> command_line_values(std::string_view line, std::string_view name) {
-  std::vector<std::string> values;
-  for (const auto& word : command_line_words(line)) {
-    if (word.size() > name.size() && word.starts_with(name) && word[name.size()] == '=') {
-      values.push_back(unquoted(word.substr(name.size() + 1)));
-    }
-  }
-  return values;
 }
 
 void set_user_config(std::string_view path, Value value, const fs::path& root) {

@@ -1,5 +1,8 @@
 // The configuration of the running system, put together from its layers:
-// os-config.yml, platform.yml, cloud-config.d/*.yml, cloud-config.yml, kernel command line.
+// os-config.yml, platform.yml, oem-config.yml, cloud-config.d/*.yml, cloud-config.yml, kernel
+// command line. In files of cloud-config.d and in cloud-config.yml $public_ipv4, $private_ipv4,
+// $public_ipv6 and $private_ipv6 stand for what the metadata says. Derived from the whole, where
+// nothing else is set: proxies in rancher.environment, EXTRA_CMDLINE, debug of the engines.
 //
 // A layer that is wrong in part counts with the rest; its problems are kept for
 // the console. Nothing here throws because of what a user wrote.
@@ -9,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/base/cmdline.h"
 #include "runtime/base/file.h"
 #include "runtime/config/value.h"
 
@@ -31,11 +35,12 @@ std::vector<std::pair<std::string, std::string>> as_pairs(const Value& value);
 
 inline constexpr const char* kOsConfig = "usr/share/ros/os-config.yml";
 inline constexpr const char* kPlatformConfig = "usr/share/ros/platform.yml";
+inline constexpr const char* kOemConfig = "usr/share/ros/oem/oem-config.yml";
 inline constexpr const char* kConfigFolder = "var/lib/rancher/conf";
 
 // What `layers` takes in; `root` is prefixed to the paths above.
 struct ConfigLayers {
-  bool defaults = true;  // os-config.yml, platform.yml
+  bool defaults = true;  // os-config.yml, platform.yml, oem-config.yml
   bool command_line = true;
 };
 
@@ -45,10 +50,7 @@ Config load_config(const fs::path& root = "/", ConfigLayers layers = {});
 void add_layer(Config& config, std::string_view text, const std::string& file);
 
 // rancher.* and cc.* of a kernel command line as a tree.
-Value parse_command_line(std::string_view line);
-
-// The values of the parameter `name` (console=… may come several times).
-std::vector<std::string> command_line_values(std::string_view line, std::string_view name);
+Value parse_command_line(const Cmdline& line);
 
 // Changes the user's own layer (cloud-config.yml) with `change` and writes it in
 // one step. Refuses (Error, kind input) what does not validate afterwards, or

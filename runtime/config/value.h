@@ -73,7 +73,8 @@ class Value {
 void merge(Value& base, const Value& over);
 
 // One YAML document. Throws Error (kind input) with the place of a syntax error,
-// of a key given twice, or when the document is unreasonably large or deep.
+// of a key given twice, of what is no UTF-8 text, of an alias of its own parent, or
+// when the document, its aliases followed, is unreasonably large or deep.
 Value parse_yaml(std::string_view text, const std::string& file);
 
 // Block-style YAML, newline at the end.

@@ -14,12 +14,12 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/base/cmdline.h"
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/engine/docker.h"
 #include "runtime/engine/preload.h"
-#include "runtime/init/cmdline.h"
 #include "runtime/init/coldplug.h"
 #include "runtime/init/console.h"
 #include "runtime/init/layers.h"

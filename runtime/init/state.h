@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "runtime/init/cmdline.h"
+#include "runtime/base/cmdline.h"
 #include "runtime/init/coldplug.h"
 
 namespace ros {

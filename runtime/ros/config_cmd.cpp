@@ -15,14 +15,14 @@ namespace ros {
 namespace {
 
 constexpr const char* kHelp =
-    "usage: ros config get KEY               the value that counts (maps and lists as YAML)\n"
+    "usage: ros config get [--origin] KEY    the value that counts (maps and lists as YAML),\n"
+    "                                        or which file gave it\n"
     "       ros config set KEY VALUE         VALUE is YAML; kept in cloud-config.yml\n"
     "       ros config merge [-i FILE]       merge a cloud-config (default: standard input)\n"
     "       ros config validate [-i FILE]    check a cloud-config\n"
     "       ros config export [-f] [-p] [-o FILE]\n"
     "           -f, --full     with the defaults of the system\n"
     "           -p, --private  with secrets\n"
-    "       ros config where KEY             which file gave the value\n"
     "       ros config keys                  every key with its type and meaning\n";
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
@@ -52,34 +52,34 @@ void expect(const Arguments& arguments, std::size_t count, const char* usage) {
   if (arguments.size() != count) throw Error{usage, Error::Kind::usage}.hint("ros config --help");
 }
 
-int get(const Arguments& arguments) {
-  expect(arguments, 1, "ros config get needs one KEY");
-  require_key(arguments[0]);
-  require_root();
+int print_origin(const std::string& key) {
   const Config config = load_config();
-  const Value* value = config.find(arguments[0]);
-  if (!value || value->is_null()) {
-    print("\n");
-  } else if (value->is_scalar()) {
-    print(value->text() + "\n");
-  } else {
-    print(to_yaml(*value));
-  }
-  return 0;
-}
-
-int where(const Arguments& arguments) {
-  expect(arguments, 1, "ros config where needs one KEY");
-  require_key(arguments[0]);
-  require_root();
-  const Config config = load_config();
-  const Value* value = config.find(arguments[0]);
+  const Value* value = config.find(key);
   if (!value) {
     print("not set\n");
     return 1;
   }
   const auto& at = value->position();
   print(at.line > 0 ? fmt::format("{}:{}:{}\n", at.file, at.line, at.column) : at.file + "\n");
+  return 0;
+}
+
+int get(Arguments arguments) {
+  const bool origin = take_flag(arguments, "-o", "--origin");
+  expect(arguments, 1, "ros config get needs one KEY");
+  require_key(arguments[0]);
+  require_root();
+  if (origin) return print_origin(arguments[0]);
+  const Config config = load_config();
+  const Value* value = config.find(arguments[0]);
+  // Whoever reads over a shoulder or in a log must not get it.
+  if (!value || value->is_null() || arguments[0] == "rancher.password") {
+    print("\n");
+  } else if (value->is_scalar()) {
+    print(value->text() + "\n");
+  } else {
+    print(to_yaml(*value));
+  }
   return 0;
 }
 
@@ -118,7 +118,13 @@ int merge_file(Arguments arguments) {
 int validate_file(Arguments arguments) {
   const std::string file = take_option(arguments, "-i", "--input");
   expect(arguments, 0, "ros config validate takes no KEY");
-  checked(input_text(file), file);
+  const std::string text = input_text(file);
+  try {
+    checked(text, file);
+  } catch (const Error& error) {
+    fmt::print(stderr, "{}\n", error.what());
+    return 1;
+  }
   return 0;
 }
 
@@ -131,6 +137,7 @@ int export_all(Arguments arguments) {
   Config config = load_config("/", {full, true});
   config.tree.erase_path("rancher.password");
   config.tree.erase_path("rancher.autologin");
+  config.tree.erase_path("rancher.environment.EXTRA_CMDLINE");
   if (!secrets) {
     for (const char* key : {"rancher.ssh.keys", "rancher.registry_auths", "rancher.docker.ca_key",
                             "rancher.docker.ca_cert", "rancher.docker.server_key",
@@ -168,10 +175,9 @@ int config_verb(const Arguments& arguments) {
   if (verb == "merge") return merge_file(rest);
   if (verb == "validate") return validate_file(rest);
   if (verb == "export") return export_all(rest);
-  if (verb == "where") return where(rest);
   if (verb == "keys") return list_keys(rest);
   unknown_word("ros config", verb,
-               {"get", "set", "merge", "validate", "export", "where", "keys"});
+               {"get", "set", "merge", "validate", "export", "keys"});
 }
 
 }  // namespace ros

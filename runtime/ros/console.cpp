@@ -126,7 +126,7 @@ std::vector<std::string> getty_consoles(std::string_view command_line,
     if (!name.starts_with("tty") || name.find('/') != std::string::npos) return;
     if (std::find(found.begin(), found.end(), name) == found.end()) found.push_back(name);
   };
-  for (const auto& name : command_line_values(command_line, "console")) add(name);
+  for (const auto& name : Cmdline{command_line}.all("console")) add(name);
   for (const auto& name : autologin) add(name);
   if (found.empty()) add("tty1");
   return found;

@@ -1,125 +1,52 @@
 #include "runtime/ros/datasource.h"
 
 #include <fmt/format.h>
-#include <sys/eventfd.h>
-#include <sys/mount.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <condition_variable>
-#include <cstring>
-#include <functional>
-#include <mutex>
-#include <thread>
+#include <map>
 
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/fetch.h"
-#include "runtime/ros/label.h"
+#include "runtime/ros/guestinfo.h"
 #include "runtime/ros/metadata.h"
+#include "runtime/ros/network_tree.h"
+#include "runtime/ros/seed.h"
+#include "runtime/ros/side_by_side.h"
 
 namespace ros {
 namespace {
 
+using std::chrono::milliseconds;
+
 constexpr const char* kScript = "cloud-config-script";
 constexpr const char* kScripts = "cloud-config-scripts";
 constexpr const char* kLeases = "run/ros/dhcp";  // written by `ros dhcp-hook`
+constexpr const char* kNetworkHeader = "# The network as the datasource describes it: ";
 
-// A file system mounted read-only for as long as this lives.
-class Mounted {
- public:
-  explicit Mounted(const std::string& device) : path_("/run/ros/datasource") {
-    fs::create_directories(path_);
-    for (const char* type : {"iso9660", "vfat", "ext4"}) {
-      if (::mount(device.c_str(), path_.c_str(), type, MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                  nullptr) == 0) {
-        return;
-      }
-    }
-    throw Error::from_errno("cannot mount " + device);
-  }
-  Mounted(const Mounted&) = delete;
-  ~Mounted() { ::umount2(path_.c_str(), MNT_DETACH); }
-  const fs::path& path() const { return path_; }
+// Members of Metadata that are one text, by their names in the saved file.
+const std::vector<std::pair<const char*, std::string Metadata::*>> kMetadata{
+    {"hostname", &Metadata::hostname},         {"public_ipv4", &Metadata::public_ipv4},
+    {"private_ipv4", &Metadata::private_ipv4}, {"public_ipv6", &Metadata::public_ipv6},
+    {"private_ipv6", &Metadata::private_ipv6}, {"resize_device", &Metadata::resize_device}};
 
- private:
-  fs::path path_;
-};
-
-// The text of a file, "" when there is none. Nobody means a larger one.
-std::string read_document(const fs::path& file, std::vector<std::string>& problems) {
-  boost::system::error_code absent;
-  const auto size = fs::file_size(file, absent);
-  if (absent) return {};
-  if (size > kMaxDocument) {
-    problems.push_back(
-        fmt::format("{}: it is larger than {}", file.string(), human_size(kMaxDocument)));
-    return {};
-  }
-  return try_read_file(file).value_or("");
-}
-
-Value parse_metadata(const fs::path& file, std::vector<std::string>& problems) {
-  const std::string text = read_document(file, problems);
-  try {
-    return parse_yaml(text, file.filename().string());
-  } catch (const Error& error) {
-    problems.emplace_back(error.what());
-    return {};
-  }
-}
-
-// Keys come as a list, or as a map of names to keys or to maps with one.
-std::vector<std::string> keys_of(const Value* value) {
-  std::vector<std::string> keys;
-  if (!value) return keys;
-  keys = value->as_texts();
-  for (const auto& member : value->members()) {
-    if (member.second.is_scalar()) keys.push_back(member.second.text());
-    if (const Value* nested = member.second.find("openssh-key")) keys.push_back(nested->text());
-  }
-  return keys;
-}
-
-std::string text_of(const Value& value, std::string_view key) {
-  const Value* member = value.find(key);
-  return member ? member->text() : std::string{};
-}
-
-std::optional<UserData> from_disk(const std::string& label, const std::string& kind,
-                                  UserData (*read)(const fs::path&, std::vector<std::string>&),
-                                  std::vector<std::string>& problems) {
-  const std::string device = find_by_label(label);
-  if (device.empty()) return std::nullopt;
-  try {
-    const Mounted disk{device};
-    UserData data = read(disk.path(), problems);
-    data.source = fmt::format("{} on {}", kind, device);
-    return data;
-  } catch (const std::exception& error) {
-    problems.push_back(fmt::format("{}: {}", kind, error.what()));
-    return std::nullopt;
-  }
-}
-
-std::optional<UserData> from_file(const std::string& path, std::vector<std::string>& problems) {
-  std::string text = read_document(path, problems);
-  if (trim(text).empty()) return std::nullopt;
-  return UserData{"file " + path, std::move(text), {}};
-}
+// --- which sources -----------------------------------------------------------------
 
 struct Source {
   std::string name;
   std::string argument;
 };
 
-std::vector<Source> listed_sources(const Config& config) {
-  std::vector<Source> sources;
-  for (const auto& text : config.texts("rancher.cloud_init.datasources")) {
-    const auto colon = std::min(text.find(':'), text.size());
-    sources.push_back({text.substr(0, colon), text.substr(std::min(colon + 1, text.size()))});
-  }
+using FetchLocally = std::optional<UserData> (*)(const std::string& argument,
+                                                 std::vector<std::string>& problems);
+
+const std::map<std::string, FetchLocally>& local_sources() {
+  static const std::map<std::string, FetchLocally> sources{{"configdrive", fetch_config_drive},
+                                                           {"nocloud", fetch_nocloud},
+                                                           {"proxmox", fetch_proxmox},
+                                                           {"vmware", fetch_vmware},
+                                                           {"file", fetch_file}};
   return sources;
 }
 
@@ -130,9 +57,41 @@ const MetadataService* find_service(const std::string& name) {
   return nullptr;
 }
 
-bool is_network_source(const std::string& source) {
-  return source == "url" || source == "cmdline" || find_service(source);
+bool is_network_source(const std::string& name) {
+  return name == "url" || name == "tftp" || name == "cmdline" || find_service(name);
 }
+
+// The list of the configuration, and what the firmware says this machine is.
+std::vector<Source> listed_sources(const Config& config, const fs::path& root) {
+  std::vector<Source> sources;
+  const auto add = [&](std::string name, std::string argument = {}) {
+    for (const auto& source : sources) {
+      if (source.name == name && source.argument == argument) return;
+    }
+    sources.push_back({std::move(name), std::move(argument)});
+  };
+  const auto firmware = [&](const char* file) {
+    return try_read_file(root / "sys/class/dmi/id" / file).value_or("");
+  };
+  const std::string product = firmware("product_name");
+  if (product.starts_with("Exoscale")) add("exoscale");
+  if (product.find("Proxmox") != std::string::npos) add("proxmox");
+  for (const auto& text : config.texts("rancher.cloud_init.datasources")) {
+    const auto colon = std::min(text.find(':'), text.size());
+    if (text == "*") {
+      for (const char* name : {"configdrive", "nocloud", "vmware", "ec2", "digitalocean", "packet",
+                               "gce", "cloudstack", "exoscale", "proxmox"}) {
+        add(name);
+      }
+    } else {
+      add(text.substr(0, colon), text.substr(std::min(colon + 1, text.size())));
+    }
+  }
+  if (firmware("sys_vendor").starts_with("VMware")) add("vmware");
+  return sources;
+}
+
+// --- sources on the network -----------------------------------------------------------
 
 std::vector<std::string> proxies_of(const Config& config) {
   std::vector<std::string> proxies;
@@ -141,6 +100,12 @@ std::vector<std::string> proxies_of(const Config& config) {
     if (!value.empty()) proxies.push_back(fmt::format("{}={}", name, value));
   }
   return proxies;
+}
+
+milliseconds wait_of(const Config& config, const NetworkOptions& options) {
+  if (options.wait) return *options.wait;
+  const auto seconds = config.integer("rancher.cloud_init.wait", kNetworkWait.count());
+  return std::chrono::seconds{std::clamp<std::int64_t>(seconds, 0, 3600)};
 }
 
 // The DHCP servers of all interfaces: in a cloudstack each has the metadata too.
@@ -158,30 +123,30 @@ std::vector<std::string> dhcp_servers(const fs::path& root) {
   return servers;
 }
 
-using Ask = std::function<std::optional<UserData>(const Patience&, std::vector<std::string>&)>;
-
 Ask ask_url(const std::string& name, const std::string& url, const Config& config) {
-  return
-      [name, url, proxies = proxies_of(config)](
-          const Patience& patience, std::vector<std::string>& problems) -> std::optional<UserData> {
-        try {
-          std::string text = fetch_text(url, patience, proxies);
-          if (trim(text).empty()) throw Error{"it is empty"};
-          return UserData{fmt::format("{} {}", name, url), std::move(text), {}};
-        } catch (const Error& error) {
-          problems.push_back(fmt::format("{} {}: {}", name, url, error.what()));
-          return std::nullopt;
-        }
-      };
+  return [name, url, proxies = proxies_of(config)](const Patience& patience) -> Answer {
+    Answer answer;
+    try {
+      std::string text = fetch_text(url, patience, proxies);
+      if (trim(text).empty()) throw Error{"it is empty"};
+      answer.data = UserData{fmt::format("{} {}", name, url), std::move(text), {}, {}};
+    } catch (const Error& error) {
+      // Unlike a service, somebody named this one: it has to be there.
+      answer.reached = error.kind() != Error::Kind::network;
+      answer.problems.push_back(fmt::format("{} {}: {}", name, url, error.what()));
+    }
+    return answer;
+  };
 }
 
 // Where a source may be found; nothing for one that needs no network.
 std::vector<Ask> questions_for(const Source& source, const Config& config, const fs::path& root) {
   if (source.name == "url") return {ask_url(source.name, source.argument, config)};
+  if (source.name == "tftp") return {ask_url(source.name, "tftp://" + source.argument, config)};
   if (source.name == "cmdline") {
-    const std::string line = try_read_file(root / "proc/cmdline").value_or("");
+    const Cmdline line{try_read_file(root / "proc/cmdline").value_or("")};
     for (const char* name : {"cloud-config-url", "cloud_config_url"}) {
-      const auto urls = command_line_values(line, name);
+      const auto urls = line.all(name);
       if (!urls.empty()) return {ask_url(source.name, urls.back(), config)};
     }
     return {};
@@ -196,100 +161,54 @@ std::vector<Ask> questions_for(const Source& source, const Config& config, const
   std::vector<Ask> questions;
   for (const auto& base : bases) {
     questions.push_back(
-        [service, base](const Patience& patience, std::vector<std::string>& problems) {
-          return ask_service(*service, base, patience, problems);
-        });
+        [service, base](const Patience& patience) { return ask_service(*service, base, patience); });
   }
   return questions;
 }
 
-struct Attempt {
-  Ask ask;
-  std::optional<UserData> data{};
-  std::vector<std::string> problems{};
-  bool done = false;
-};
-
-// Ends what waits with a patience that has this eventfd.
-struct CallOff {
-  int cancel;
-  ~CallOff() { ::eventfd_write(cancel, 1); }
-};
-
-// Asks all side by side. As soon as one answered and all before it are known to
-// have nothing, the others are called off; problems of those are nobody's.
-std::optional<UserData> first_of(std::vector<Attempt>& attempts, std::chrono::milliseconds time,
-                                 std::vector<std::string>& problems) {
-  const Fd cancel{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (!cancel) throw Error::from_errno("eventfd");
-  const Patience patience =
-      Patience{Patience::Clock::time_point::max(), cancel.get()}.at_most(time);
-  std::mutex mutex;
-  std::condition_variable ended;
-  std::vector<std::jthread> threads;
-  const CallOff at_exit{cancel.get()};  // before the threads are joined
-  for (auto& attempt : attempts) {
-    threads.emplace_back([&] {
-      std::optional<UserData> data;
-      try {
-        data = attempt.ask(patience, attempt.problems);
-      } catch (const std::exception& error) {
-        attempt.problems.emplace_back(error.what());
-      }
-      const std::lock_guard lock{mutex};
-      attempt.data = std::move(data);
-      attempt.done = true;
-      ended.notify_all();
-    });
+// While somebody could not be reached (a network that is still being set up, a
+// service that starts later than its machines) all are asked again.
+Answer ask_all(const Config& config, const NetworkOptions& options) {
+  const Patience patience = Patience{}.at_most(wait_of(config, options));
+  for (milliseconds pause{250};; pause = std::min<milliseconds>(pause * 2, milliseconds{4000})) {
+    std::vector<Ask> questions;
+    for (const auto& source : listed_sources(config, options.root)) {
+      for (auto& ask : questions_for(source, config, options.root))
+        questions.push_back(std::move(ask));
+    }
+    Answer answer = first_of(questions, patience);
+    if (answer.data || answer.reached || patience.left() <= pause) return answer;
+    patience.pause(pause);
   }
-  for (auto& attempt : attempts) {
-    std::unique_lock lock{mutex};
-    ended.wait(lock, [&] { return attempt.done; });
-    problems.insert(problems.end(), attempt.problems.begin(), attempt.problems.end());
-    if (attempt.data) return std::move(attempt.data);
+}
+
+// --- keeping it -----------------------------------------------------------------------
+
+// One that somebody wrote by hand is left alone unless the source has a network.
+void save_network(const UserData& data, const fs::path& file) {
+  if (!data.network.is_null()) {
+    Value tree = Value::map();
+    tree.set_path("rancher.network", data.network);
+    write_file_atomically(file, kNetworkHeader + data.source + "\n" + to_yaml(tree), 0600);
+  } else if (try_read_file(file).value_or("").starts_with(kNetworkHeader)) {
+    fs::remove(file);
   }
-  return std::nullopt;
 }
 
 }  // namespace
 
-UserData read_nocloud(const fs::path& folder, std::vector<std::string>& problems) {
-  UserData data;
-  data.text = read_document(folder / "user-data", problems);
-  const Value meta = parse_metadata(folder / "meta-data", problems);
-  data.metadata.hostname = text_of(meta, "local-hostname");
-  if (data.metadata.hostname.empty()) data.metadata.hostname = text_of(meta, "hostname");
-  data.metadata.ssh_keys = keys_of(meta.find("public-keys"));
-  return data;
-}
-
-UserData read_config_drive(const fs::path& folder, std::vector<std::string>& problems) {
-  const fs::path latest = folder / "openstack" / "latest";
-  Documents documents{{"user-data", read_document(latest / "user_data", problems)}};
-  if (fs::exists(latest / "meta_data.json")) {
-    documents["meta-data"] = read_document(latest / "meta_data.json", problems);
-  }
-  std::vector<Complaint> complaints;
-  UserData data = read_openstack(documents, complaints);
-  for (const auto& complaint : complaints) {
-    problems.push_back(fmt::format("config drive: meta_data.json: {}", complaint.what));
-  }
-  return data;
-}
-
 std::optional<UserData> fetch_local_user_data(const Config& config,
-                                              std::vector<std::string>& problems) {
+                                              std::vector<std::string>& problems,
+                                              const fs::path& root) {
   std::optional<UserData> found;
-  for (const auto& [name, argument] : listed_sources(config)) {
+  for (const auto& [name, argument] : listed_sources(config, root)) {
     if (is_network_source(name)) continue;
-    if (name != "configdrive" && name != "nocloud" && name != "file") {
+    const auto source = local_sources().find(name);
+    if (source == local_sources().end()) {
       problems.push_back(fmt::format("rancher.cloud_init.datasources: unknown source {}", name));
+    } else if (!found) {
+      found = source->second(argument, problems);
     }
-    if (found) continue;
-    if (name == "configdrive")
-      found = from_disk("config-2", "config drive", read_config_drive, problems);
-    if (name == "nocloud") found = from_disk("cidata", "NoCloud", read_nocloud, problems);
-    if (name == "file") found = from_file(argument, problems);
   }
   return found;
 }
@@ -297,30 +216,27 @@ std::optional<UserData> fetch_local_user_data(const Config& config,
 std::optional<UserData> fetch_network_user_data(const Config& config,
                                                 std::vector<std::string>& problems,
                                                 const NetworkOptions& options) {
-  std::vector<Attempt> attempts;
-  for (const auto& source : listed_sources(config)) {
-    for (auto& ask : questions_for(source, config, options.root)) {
-      attempts.push_back({std::move(ask)});
-    }
-  }
-  if (attempts.empty()) return std::nullopt;
   try {
-    return first_of(attempts, options.time, problems);
+    Answer answer = ask_all(config, options);
+    problems.insert(problems.end(), answer.problems.begin(), answer.problems.end());
+    return std::move(answer.data);
   } catch (const std::exception& error) {  // no more threads or files
     problems.push_back(fmt::format("rancher.cloud_init.datasources: {}", error.what()));
     return std::nullopt;
   }
 }
 
-bool has_network_sources(const Config& config) {
-  const auto sources = listed_sources(config);
+bool has_network_sources(const Config& config, const fs::path& root) {
+  const auto sources = listed_sources(config, root);
   return std::any_of(sources.begin(), sources.end(),
                      [](const Source& source) { return is_network_source(source.name); });
 }
 
 FetchUrl include_fetcher(const Config& config, const NetworkOptions& options) {
-  return [patience = Patience{}.at_most(options.time), proxies = proxies_of(config)](
-             const std::string& url) { return fetch_text(url, patience, proxies); };
+  return [patience = Patience{}.at_most(wait_of(config, options)),
+          proxies = proxies_of(config)](const std::string& url) {
+    return fetch_text(url, patience, proxies);
+  };
 }
 
 void save_user_data(const UserData& data, std::vector<std::string>& problems, const fs::path& root,
@@ -343,18 +259,29 @@ void save_user_data(const UserData& data, std::vector<std::string>& problems, co
     }
     write_file_atomically(folder / kScript, all + "exit $status\n", 0700);
   }
-  Value metadata = Value::map();
-  metadata.set("hostname", Value::scalar(data.metadata.hostname, false));
-  metadata.set("ssh_keys", Value::texts(data.metadata.ssh_keys));
-  write_file_atomically(folder / "metadata", to_yaml(metadata), 0600);
+  save_network(data, folder / "cloud-config.d" / "network.yml");
+  Metadata metadata = data.metadata;
+  note_addresses(data.network, metadata);
+  Value tree = Value::map();
+  for (const auto& [name, place] : kMetadata) {
+    if (const std::string& text = metadata.*place; !text.empty())
+      tree.set(name, Value::scalar(text, false));
+  }
+  tree.set("ssh_keys", Value::texts(metadata.ssh_keys));
+  write_file_atomically(folder / "metadata", to_yaml(tree), 0600);
 }
 
 Metadata load_metadata(const fs::path& root) {
   Metadata metadata;
-  std::vector<std::string> ignored;
-  const Value tree = parse_metadata(root / kConfigFolder / "metadata", ignored);
-  metadata.hostname = text_of(tree, "hostname");
-  if (const Value* keys = tree.find("ssh_keys")) metadata.ssh_keys = keys->as_texts();
+  const auto text = try_read_file(root / kConfigFolder / "metadata");
+  if (!text) return metadata;
+  try {
+    const Value tree = parse_yaml(*text, "metadata");
+    for (const auto& [name, place] : kMetadata) metadata.*place = member_text(tree, name);
+    if (const Value* keys = tree.find("ssh_keys")) metadata.ssh_keys = keys->as_texts();
+  } catch (const Error& error) {  // our own file, damaged
+    log::error(error.what());
+  }
   return metadata;
 }
 

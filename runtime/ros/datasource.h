@@ -3,16 +3,24 @@
 //
 // rancher.cloud_init.datasources lists sources as NAME or NAME:ARGUMENT:
 //
-//   configdrive, nocloud   disks with the label config-2 or cidata
+//   configdrive, nocloud   disks with the label config-2 or cidata (seed.h)
+//   proxmox                the same as nocloud, or any CD with a user-data on it
+//   vmware[:OVF_ENV]       guestinfo, an OVF environment (guestinfo.h)
 //   file:PATH
 //   ec2, gce, …[:BASE]     services of metadata.h; BASE replaces "http://ADDRESS"
 //   url:URL                http or https
+//   tftp:HOST[:PORT]/PATH
 //   cmdline                cloud-config-url=URL on the kernel command line
+//   *                      those that a box may have without being told of it
+//
+// On Exoscale, Proxmox and VMware, known by what the firmware says, their own
+// source is asked without being listed.
 //
 // Among those that need no network the first listed that is there wins, and it
 // wins over all that need one: the boot does not wait for a network it may not
-// have. Those that do need one are asked side by side for kNetworkTime in all;
-// the first listed that is there wins. After that the boot goes on without.
+// have. Those that do need one are asked side by side, again and again while
+// nobody can be reached, for rancher.cloud_init.wait seconds in all; the first
+// listed that is there wins. After that the boot goes on without.
 #pragma once
 
 #include <chrono>
@@ -28,48 +36,52 @@
 
 namespace ros {
 
+// "" is: not said.
 struct Metadata {
   std::string hostname;
   std::vector<std::string> ssh_keys;
+  std::string public_ipv4;
+  std::string private_ipv4;
+  std::string public_ipv6;
+  std::string private_ipv6;
+  std::string resize_device;  // the disk that may be larger than what is on it
 };
 
 struct UserData {
   std::string source;  // "NoCloud on /dev/sr0", for the log
   std::string text;    // as it was given; user_data.h takes it apart
   Metadata metadata;
+  Value network;  // as rancher.network, null when nothing is said of it
 };
 
-inline constexpr std::chrono::milliseconds kNetworkTime{10'000};
+inline constexpr std::chrono::seconds kNetworkWait{10};
 
 struct NetworkOptions {
-  std::chrono::milliseconds time = kNetworkTime;
-  fs::path root = "/";  // whose /proc/cmdline and DHCP leases count
+  std::optional<std::chrono::milliseconds> wait = {};  // instead of the configured one
+  fs::path root = "/";  // whose command line, DHCP leases and firmware count
 };
 
 // Sources that need no network, and those that do. Neither throws: what is wrong
 // with a source (a disk that cannot be read, no JSON, an unknown name) is added
 // to `problems`; that a service is not there is none.
 std::optional<UserData> fetch_local_user_data(const Config& config,
-                                              std::vector<std::string>& problems);
+                                              std::vector<std::string>& problems,
+                                              const fs::path& root = "/");
 std::optional<UserData> fetch_network_user_data(const Config& config,
                                                 std::vector<std::string>& problems,
                                                 const NetworkOptions& options = {});
 
 // Is there any that needs the network, so that waiting for it makes sense?
-bool has_network_sources(const Config& config);
+bool has_network_sources(const Config& config, const fs::path& root = "/");
 
 // Gets what user-data includes, through the configured proxies; all together
-// for options.time from now on.
+// within the wait from now on.
 FetchUrl include_fetcher(const Config& config, const NetworkOptions& options = {});
 
-// What the files of a mounted NoCloud or config drive say; used by the above.
-UserData read_nocloud(const fs::path& folder, std::vector<std::string>& problems);
-UserData read_config_drive(const fs::path& folder, std::vector<std::string>& problems);
-
 // Keeps it for this boot and, when there is a state partition, the next ones:
-// cloud-config.d/boot.yml, cloud-config-script (which runs those in
-// cloud-config-scripts when there are several), and metadata. Includes are left
-// out without `fetch`.
+// cloud-config.d/boot.yml, cloud-config.d/network.yml, cloud-config-script (which
+// runs those in cloud-config-scripts when there are several), and metadata.
+// Includes are left out without `fetch`.
 void save_user_data(const UserData& data, std::vector<std::string>& problems,
                     const fs::path& root = "/", const FetchUrl& fetch = {});
 

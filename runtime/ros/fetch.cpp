@@ -15,6 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int kMaxRedirections = 5;
+constexpr const char* kTftp = "tftp://";
 
 Fetched fetch_directly(const Url& url, const Fetch& how, const Patience& patience,
                        std::string& location) {
@@ -32,6 +33,7 @@ Fetched fetch_directly(const Url& url, const Fetch& how, const Patience& patienc
   request.target = url.target;
   request.host = url.authority;
   request.headers = how.headers;
+  request.body = how.body;
   auto response = http_send(std::move(connection), request);
   fetched.reached = true;
   fetched.status = response.status();
@@ -55,6 +57,10 @@ std::string reason_of(int status) {
       return "too many redirections";
     case 60:
       return "its certificate is not trusted";
+    case 68:
+      return "there is no such file";
+    case 69:
+      return "the server gives nobody that file";
     case 63:
       return fmt::format("the answer is larger than {}", human_size(kMaxDocument));
     default:
@@ -73,9 +79,9 @@ Fetched fetch_with_curl(const std::string& url, const Fetch& how, const Patience
                                 "--silent",
                                 "--globoff",
                                 "--proto",
+                                "=http,https,tftp",
+                                "--proto-redir",
                                 "=http,https",
-                                "--request",
-                                how.method,
                                 "--max-time",
                                 seconds(bounded.left()),
                                 "--connect-timeout",
@@ -87,11 +93,15 @@ Fetched fetch_with_curl(const std::string& url, const Fetch& how, const Patience
   if (how.follow) {
     argv.insert(argv.end(), {"--location", "--max-redirs", std::to_string(kMaxRedirections)});
   }
+  const bool tftp = url.starts_with(kTftp);  // RFC 1350, without later options
+  if (tftp) argv.emplace_back("--tftp-no-options");
+  if (!tftp) argv.insert(argv.end(), {"--request", how.method});
+  if (!how.body.empty()) argv.insert(argv.end(), {"--data-binary", "@-"});
   for (const auto& [name, value] : how.headers) {
     argv.insert(argv.end(), {"--header", fmt::format("{}: {}", name, value)});
   }
   argv.insert(argv.end(), {"--url", url});
-  auto [status, output] = capture_bounded(argv, {}, kMaxDocument + 16, bounded, how.proxies);
+  auto [status, output] = capture_bounded(argv, how.body, kMaxDocument + 16, bounded, how.proxies);
   Fetched fetched;
   if (status == 6 || status == 7) {
     fetched.reason = reason_of(status);
@@ -101,6 +111,7 @@ Fetched fetch_with_curl(const std::string& url, const Fetch& how, const Patience
   const auto end = output.rfind('\n');
   const std::string code = end == std::string::npos ? "" : output.substr(end + 1);
   std::from_chars(code.data(), code.data() + code.size(), fetched.status);
+  if (tftp) fetched.status = 200;  // it knows no status: all is well
   if (fetched.status == 0) throw Error{"no HTTP status", Error::Kind::network};
   output.resize(end);
   fetched.reached = true;
@@ -109,6 +120,7 @@ Fetched fetch_with_curl(const std::string& url, const Fetch& how, const Patience
 }
 
 Fetched fetch_once(const std::string& text, const Fetch& how, const Patience& patience) {
+  if (text.starts_with(kTftp)) return fetch_with_curl(text, how, patience);
   std::string address = text;
   for (int redirections = 0;; ++redirections) {
     const auto url = parse_url(address);
@@ -149,7 +161,10 @@ std::string fetch_text(const std::string& url, const Patience& patience,
   auto fetched = fetch(url, how, patience);
   if (!fetched.reached) throw Error{fetched.reason, Error::Kind::network};
   if (fetched.status != 200) {
-    throw Error{fmt::format("the server answered {}", fetched.status), Error::Kind::network};
+    // 4xx: asking again changes nothing.
+    const bool wrong = fetched.status / 100 == 4;
+    throw Error{fmt::format("the server answered {}", fetched.status),
+                wrong ? Error::Kind::input : Error::Kind::network};
   }
   return std::move(fetched.body);
 }

@@ -1,8 +1,8 @@
 // Getting one document by URL, within bounds of time and size.
 //
 // http to an address is spoken by our own client, which needs no program and
-// can be called off at once. Everything else, TLS and names, is curl's: a
-// static program can do neither well.
+// can be called off at once. Everything else, TLS, names and TFTP, is curl's: a
+// static program can do none of them well.
 #pragma once
 
 #include <string>
@@ -19,6 +19,7 @@ inline constexpr std::size_t kMaxDocument = 1u << 20;
 struct Fetch {
   std::string method = "GET";
   Headers headers;
+  std::string body;                         // of a POST
   bool follow = false;                      // redirections, at most five
   std::chrono::milliseconds connect{3000};  // how long to wait for a peer at all
   std::vector<std::string> proxies;         // NAME=VALUE for curl's environment
@@ -37,7 +38,8 @@ struct Fetched {
 // than the machine it is for.
 Fetched fetch(const std::string& url, const Fetch& how, const Patience& patience);
 
-// The body of a document that has to be there; throws Error with the reason.
+// The body of a document that has to be there; throws Error with the reason, of
+// kind network when it may be there later.
 std::string fetch_text(const std::string& url, const Patience& patience,
                        const std::vector<std::string>& proxies = {});
 

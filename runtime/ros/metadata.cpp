@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cctype>
 #include <nlohmann/json.hpp>
@@ -10,6 +12,8 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/fetch.h"
+#include "runtime/ros/network_data.h"
+#include "runtime/ros/network_tree.h"
 
 namespace ros {
 namespace {
@@ -87,6 +91,27 @@ class Reader {
     }
   }
 
+  // An address of ours; what is none is as good as not there.
+  static void set_address(std::string& place, std::string_view text) {
+    text = trim(text);
+    if (place.empty() && address_family(text) != AF_UNSPEC) place = text;
+  }
+
+  // `convert` is one of network_data.h.
+  void set_network(const std::string& document,
+                   Value (*convert)(const Value&, std::vector<std::string>&)) {
+    if (!documents_.contains(document)) return;
+    const auto tree = parse_json(text(document));
+    if (!tree || !tree->is_map()) {
+      // object() says so of the other documents.
+      if (document == "network") complain(document, "it is no JSON object, or cut short");
+      return;
+    }
+    std::vector<std::string> complaints;
+    data.network = convert(*tree, complaints);
+    for (auto& complaint : complaints) complain(document, std::move(complaint));
+  }
+
   void complain(const std::string& document, std::string what) {
     complaints_.push_back({document, std::move(what)});
   }
@@ -110,14 +135,12 @@ Json member(const Json& json, const char* name) {
 }
 
 // Most services give JSON with a "hostname" and keys, and the user-data apart.
-UserData read_common(const Documents& documents, std::vector<Complaint>& complaints,
-                     const char* keys) {
-  Reader reader{documents, complaints};
-  const Json meta = reader.object("meta-data");
+Json read_common(Reader& reader, const char* keys) {
+  Json meta = reader.object("meta-data");
   reader.data.text = reader.text("user-data");
   reader.set_hostname("meta-data", text_of(meta, "hostname"));
   reader.add_keys("meta-data", member(meta, keys));
-  return std::move(reader.data);
+  return meta;
 }
 
 // --- asking ------------------------------------------------------------------
@@ -129,16 +152,15 @@ std::string joined(std::string base, const std::string& path) {
 
 class Asker {
  public:
-  Asker(const MetadataService& service, const std::string& base, const Patience& patience,
-        std::vector<std::string>& problems)
-      : service_(service), base_(base), patience_(patience), problems_(problems) {
+  Asker(const MetadataService& service, const std::string& base, const Patience& patience)
+      : service_(service), base_(base), patience_(patience) {
     how_.headers = service.headers;
   }
 
-  std::optional<UserData> ask() {
+  Answer ask() && {
     if (!service_.token_header.empty()) fetch_token();
     for (const auto& document : service_.documents) {
-      if (absent_) return std::nullopt;
+      if (!answer_.reached) return std::move(answer_);
       if (silent_) break;
       get(document.name, document.path);
       if (document.name == "public-keys") get_listed_keys(document.path);
@@ -146,19 +168,22 @@ class Asker {
     std::vector<Complaint> complaints;
     UserData data = service_.read(documents_, complaints);
     for (const auto& [document, what] : complaints) problem(urls_[document], what);
-    const auto& [hostname, keys] = data.metadata;
-    if (data.text.empty() && hostname.empty() && keys.empty()) return std::nullopt;
-    data.source = fmt::format("{} at {}", service_.name, base_);
-    return data;
+    const Metadata& metadata = data.metadata;
+    if (!data.text.empty() || !metadata.hostname.empty() || !metadata.ssh_keys.empty() ||
+        !data.network.is_null()) {
+      data.source = fmt::format("{} at {}", service_.name, base_);
+      answer_.data = std::move(data);
+    }
+    return std::move(answer_);
   }
 
  private:
   void problem(const std::string& url, std::string_view what) {
-    problems_.push_back(fmt::format("{} {}: {}", service_.name, url, what));
+    answer_.problems.push_back(fmt::format("{} {}: {}", service_.name, url, what));
   }
 
   void note_absence(const Fetched& fetched) {
-    absent_ = true;
+    answer_.reached = false;
     log::info(fmt::format("{} at {} is not there: {}", service_.name, base_, fetched.reason));
   }
 
@@ -214,26 +239,29 @@ class Asker {
   const MetadataService& service_;
   const std::string& base_;
   const Patience& patience_;
-  std::vector<std::string>& problems_;
+  Answer answer_;  // not reached: nobody is there
   Fetch how_;
   Documents documents_;
   std::map<std::string, std::string> urls_;
-  bool absent_ = false;  // nobody is there
   bool silent_ = false;  // somebody was, and does not answer any more
 };
 
 }  // namespace
 
 const std::vector<MetadataService>& metadata_services() {
-  static const auto ec2_like = [](const std::string& version, const std::string& hostname) {
-    return std::vector<MetadataService::Document>{
+  static const auto ec2_like = [](const std::string& version, const std::string& hostname,
+                                  const std::vector<std::string>& others) {
+    std::vector<MetadataService::Document> documents{
         {"user-data", version + "/user-data"},
         {"hostname", version + "/meta-data/" + hostname},
         {"public-keys", version + "/meta-data/public-keys"}};
+    for (const auto& name : others) documents.push_back({name, version + "/meta-data/" + name});
+    return documents;
   };
+  static const std::vector<std::string> addresses{"local-ipv4", "public-ipv4"};
   static const std::string local = "http://169.254.169.254";
   static const std::vector<MetadataService> services{
-      {"ec2", local, {}, ec2_like("latest", "hostname"), read_ec2, "X-aws-ec2-metadata-token"},
+      {"ec2", local, {}, ec2_like("latest", "hostname", {"local-ipv4", "public-ipv4", "ipv6", "instance-type"}), read_ec2, "X-aws-ec2-metadata-token"},
       // Called by its address: metadata.google.internal needs a resolver.
       {"gce",
        local,
@@ -254,12 +282,12 @@ const std::vector<MetadataService>& metadata_services() {
        {{"meta-data", "metadata"}, {"user-data", "userdata"}},
        read_packet,
        {}},
-      {"cloudstack", {}, {}, ec2_like("latest", "local-hostname"), read_ec2, {}},
-      {"exoscale", local, {}, ec2_like("1.0", "local-hostname"), read_ec2, {}},
+      {"cloudstack", {}, {}, ec2_like("latest", "local-hostname", addresses), read_ec2, {}},
+      {"exoscale", local, {}, ec2_like("1.0", "local-hostname", addresses), read_ec2, {}},
       {"aliyun",
        "http://100.100.100.200",
        {},
-       ec2_like("2016-01-01", "hostname"),
+       ec2_like("2016-01-01", "hostname", {"private-ipv4", "eipv4"}),
        read_ec2,
        "X-aliyun-ecs-metadata-token"},
       {"azure",
@@ -272,16 +300,17 @@ const std::vector<MetadataService>& metadata_services() {
        local,
        {},
        {{"meta-data", "openstack/latest/meta_data.json"},
-        {"user-data", "openstack/latest/user_data"}},
+        {"user-data", "openstack/latest/user_data"},
+        {"network", "openstack/latest/network_data.json"}},
        read_openstack,
        {}},
   };
   return services;
 }
 
-std::optional<UserData> ask_service(const MetadataService& service, const std::string& base,
-                                    const Patience& patience, std::vector<std::string>& problems) {
-  return Asker{service, base, patience, problems}.ask();
+Answer ask_service(const MetadataService& service, const std::string& base,
+                   const Patience& patience) {
+  return Asker{service, base, patience}.ask();
 }
 
 std::vector<std::string> listed_keys(const std::string& listing) {
@@ -298,6 +327,26 @@ std::vector<std::string> listed_keys(const std::string& listing) {
   return entries;
 }
 
+namespace {
+
+// The first disk: Xen's until the generation of 2017, NVMe since.
+std::string ec2_disk(std::string_view type) {
+  if (type.empty()) return {};
+  for (const char* const xen : {"t1.", "t2.", "m1.", "m2.", "m3.", "m4.", "c1.", "c3.", "c4.", "r3.",
+                                "r4.", "i2.", "i3.", "d2.", "g2.", "g3.", "p2.", "p3.", "x1.",
+                                "x1e.", "f1.", "h1.", "hs1.", "cr1.", "cc2.", "g3s."}) {
+    if (type.starts_with(xen) && !type.ends_with(".metal")) return "/dev/xvda";
+  }
+  return "/dev/nvme0n1";
+}
+
+Json first_of_list(const Json& json, const char* name) {
+  const Json list = member(json, name);
+  return list.is_array() && !list.empty() ? list[0] : Json{};
+}
+
+}  // namespace
+
 UserData read_ec2(const Documents& documents, std::vector<Complaint>& complaints) {
   Reader reader{documents, complaints};
   reader.data.text = reader.text("user-data");
@@ -309,6 +358,13 @@ UserData read_ec2(const Documents& documents, std::vector<Complaint>& complaints
       if (name != "public-keys" || is_key(trim(line))) reader.add_key(name, line);
     }
   }
+  Metadata& metadata = reader.data.metadata;
+  for (const char* const name : {"local-ipv4", "private-ipv4"})
+    Reader::set_address(metadata.private_ipv4, reader.text(name));
+  for (const char* const name : {"public-ipv4", "eipv4"})
+    Reader::set_address(metadata.public_ipv4, reader.text(name));
+  Reader::set_address(metadata.public_ipv6, reader.text("ipv6"));
+  metadata.resize_device = ec2_disk(trim(reader.text("instance-type")));
   return std::move(reader.data);
 }
 
@@ -334,6 +390,13 @@ UserData read_gce(const Documents& documents, std::vector<Complaint>& complaints
     add_keys("project", shared, "ssh-keys");
     add_keys("project", shared, "sshKeys");
   }
+  const Json interface = first_of_list(instance, "networkInterfaces");
+  Metadata& metadata = reader.data.metadata;
+  Reader::set_address(metadata.private_ipv4, text_of(interface, "ip"));
+  Reader::set_address(metadata.public_ipv4,
+                      text_of(first_of_list(interface, "accessConfigs"), "externalIp"));
+  const Json ipv6 = first_of_list(interface, "ipv6");
+  if (ipv6.is_string()) Reader::set_address(metadata.public_ipv6, ipv6.get<std::string>());
   std::string& text = reader.data.text;
   text = text_of(attributes, "user-data");
   if (text_of(attributes, "user-data-encoding") == "base64") {
@@ -349,21 +412,31 @@ UserData read_gce(const Documents& documents, std::vector<Complaint>& complaints
 }
 
 UserData read_digitalocean(const Documents& documents, std::vector<Complaint>& complaints) {
-  return read_common(documents, complaints, "public_keys");
+  Reader reader{documents, complaints};
+  read_common(reader, "public_keys");
+  reader.set_network("meta-data", network_of_digitalocean);
+  return std::move(reader.data);
 }
 
 UserData read_packet(const Documents& documents, std::vector<Complaint>& complaints) {
-  return read_common(documents, complaints, "ssh_keys");
+  Reader reader{documents, complaints};
+  read_common(reader, "ssh_keys");
+  reader.set_network("meta-data", network_of_packet);
+  return std::move(reader.data);
 }
 
 UserData read_openstack(const Documents& documents, std::vector<Complaint>& complaints) {
-  return read_common(documents, complaints, "public_keys");
+  Reader reader{documents, complaints};
+  read_common(reader, "public_keys");
+  reader.set_network("network", network_of_openstack);
+  return std::move(reader.data);
 }
 
 // User data came later than custom data and can be changed; both are base64.
 UserData read_azure(const Documents& documents, std::vector<Complaint>& complaints) {
   Reader reader{documents, complaints};
-  const Json compute = member(reader.object("instance"), "compute");
+  const Json instance = reader.object("instance");
+  const Json compute = member(instance, "compute");
   std::string hostname = text_of(member(compute, "osProfile"), "computerName");
   if (hostname.empty()) hostname = text_of(compute, "name");
   reader.set_hostname("instance", hostname);
@@ -371,6 +444,10 @@ UserData read_azure(const Documents& documents, std::vector<Complaint>& complain
   for (const auto& key : keys.is_array() ? keys : Json::array()) {
     reader.add_key("instance", text_of(key, "keyData"));
   }
+  const Json interface = first_of_list(member(instance, "network"), "interface");
+  const Json address = first_of_list(member(interface, "ipv4"), "ipAddress");
+  Reader::set_address(reader.data.metadata.private_ipv4, text_of(address, "privateIpAddress"));
+  Reader::set_address(reader.data.metadata.public_ipv4, text_of(address, "publicIpAddress"));
   for (const char* name : {"userData", "customData"}) {
     if (!reader.data.text.empty()) break;
     if (const auto bytes = decode_base64(text_of(compute, name))) {

@@ -13,6 +13,7 @@
 #include "runtime/base/patience.h"
 #include "runtime/engine/http.h"
 #include "runtime/ros/datasource.h"
+#include "runtime/ros/side_by_side.h"
 
 namespace ros {
 
@@ -44,18 +45,18 @@ struct MetadataService {
 
 const std::vector<MetadataService>& metadata_services();
 
-// Asks `service` at `base`. Nothing when nobody is there or has anything to say
-// (4xx: not there). Problems name the service and the URL. Does not throw because
-// of what a service does; 429 and 5xx are tried again while the patience lasts.
-std::optional<UserData> ask_service(const MetadataService& service, const std::string& base,
-                                    const Patience& patience, std::vector<std::string>& problems);
+// Asks `service` at `base`. No data when nobody is there (not reached) or has
+// anything to say (4xx). Problems name the service and the URL. Does not throw
+// because of what a service does; 429 and 5xx are tried again while the patience lasts.
+Answer ask_service(const MetadataService& service, const std::string& base,
+                   const Patience& patience);
 
-// "user-data", "hostname", "public-keys" and "public-keys/…" as lines of text:
-// ec2 and those who copied it (cloudstack, exoscale, aliyun).
+// "user-data", "hostname", "public-keys" and "public-keys/…" as lines of text, and
+// addresses: ec2 and those who copied it (cloudstack, exoscale, aliyun).
 UserData read_ec2(const Documents& documents, std::vector<Complaint>& complaints);
 // "instance" and "project", JSON.
 UserData read_gce(const Documents& documents, std::vector<Complaint>& complaints);
-// "meta-data", JSON, and "user-data".
+// "meta-data", JSON, and "user-data"; openstack has its "network" apart.
 UserData read_digitalocean(const Documents& documents, std::vector<Complaint>& complaints);
 UserData read_packet(const Documents& documents, std::vector<Complaint>& complaints);
 UserData read_openstack(const Documents& documents, std::vector<Complaint>& complaints);

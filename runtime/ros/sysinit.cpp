@@ -11,6 +11,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/announce.h"
+#include "runtime/ros/azure_report.h"
 #include "runtime/ros/console.h"
 #include "runtime/ros/head_start.h"
 #include "runtime/ros/settings.h"
@@ -23,7 +24,10 @@ namespace {
 
 constexpr const char* kReady = "/run/ros/ready";
 constexpr int kNoAddressAfterMs = 20'000;
-constexpr int kConsoleSeconds = 5;  // to end in
+constexpr int kServiceSeconds = 5;  // to end in
+constexpr std::chrono::seconds kReportTime{30};
+// Found where Azure itself has it, not at an address that somebody gave.
+constexpr const char* kAzure = "azure at http://169.254.169.254";
 
 // Configuration that a disk brings counts from its first boot on, so that it is
 // read before anything else is done. `data` stays when the network has more.
@@ -38,12 +42,15 @@ Config configure(std::optional<UserData>& data, std::vector<std::string>& proble
   return config;
 }
 
-std::string saved_user_data() {
+std::string saved(std::initializer_list<const char*> names) {
   const fs::path folder = fs::path{"/"} / kConfigFolder;
   std::string text;
-  for (const char* name : {"cloud-config.d/boot.yml", "cloud-config-script", "metadata"})
-    text += try_read_file(folder / name).value_or("") + '\0';
+  for (const char* name : names) text += try_read_file(folder / name).value_or("") + '\0';
   return text;
+}
+std::string saved_network() { return saved({"cloud-config.d/network.yml"}); }
+std::string saved_user_data() {
+  return saved({"cloud-config.d/boot.yml", "cloud-config-script", "metadata"});
 }
 
 bool has_ipv4(const std::vector<Address>& all) {
@@ -52,23 +59,33 @@ bool has_ipv4(const std::vector<Address>& all) {
   });
 }
 
+// Keeps what came, and starts anew what has already used what was there before.
+void apply_user_data(const UserData& data, const FetchUrl& fetch,
+                     std::vector<std::string>& problems) {
+  const std::string network = saved_network();
+  const std::string others = saved_user_data();
+  log::info("configuration from " + data.source);
+  save_user_data(data, problems, "/", fetch);
+  const Docker docker{kSystemDocker};
+  if (saved_network() != network) docker.restart("network", kServiceSeconds);
+  if (saved_user_data() == others) return;
+  apply_hostname(hostname_of(load_config(), load_metadata()));
+  fs::remove(kConsoleDone);
+  docker.restart("console", kServiceSeconds);
+}
+
 // What only the network has, once there is an address: a metadata service, or
-// what the user-data of a disk includes. The host name and all that the console
-// does (keys, files, commands) count at once, the rest from the next boot on.
+// what the user-data of a disk includes. The network, the host name and all that
+// the console does (keys, files, commands) count at once, the rest from the next
+// boot on.
 void configure_by_network(const std::optional<UserData>& local) {
   std::vector<std::string> problems;
   const Config config = load_config();
   const auto data = local ? local : fetch_network_user_data(config, problems);
   try {
-    const std::string before = saved_user_data();
     if (data) {
-      log::info("configuration from " + data->source);
-      save_user_data(*data, problems, "/", include_fetcher(config));
-    }
-    if (saved_user_data() != before) {
-      apply_hostname(hostname_of(load_config(), load_metadata()));
-      fs::remove(kConsoleDone);
-      Docker{kSystemDocker}.restart("console", kConsoleSeconds);
+      apply_user_data(*data, include_fetcher(config), problems);
+      if (data->source == kAzure) report_ready_to_azure(Patience{}.at_most(kReportTime));
     }
   } catch (const std::exception& error) {
     problems.emplace_back(error.what());

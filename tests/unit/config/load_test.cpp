@@ -56,11 +56,12 @@ TEST_CASE("a bad layer costs itself and no other") {
 }
 
 TEST_CASE("the kernel command line is read as the old system read it") {
-  const Value tree = parse_command_line(
+  const Value tree = parse_command_line(Cmdline{
       "BOOT=/x rancher.debug rancher.password=a:b?c rancher.state.autoformat=[/dev/sda, /dev/vda] "
       "rancher.network.interfaces.eth0.dhcp=true cc.hostname=\"my box\" rancher.autologin=tty1 "
-      "rancher.autologin=ttyS0 rancherx.y=1 cc.=1 rancher.=2 rancher..x=3");
+      "rancher.autologin=ttyS0 rancherx.y=1 cc.=1 rancher.=2 rancher..x=3 cc..y=4 rancher.log=1"});
   CHECK(tree.find_path("rancher.debug")->as_bool() == true);
+  CHECK(tree.find_path("rancher.log")->as_bool() == true);
   CHECK(tree.find_path("rancher.password")->text() == "a:b?c");
   CHECK(tree.find_path("rancher.state.autoformat")->as_texts() ==
         std::vector<std::string>{"/dev/sda", "/dev/vda"});
@@ -72,11 +73,9 @@ TEST_CASE("the kernel command line is read as the old system read it") {
 }
 
 TEST_CASE("broken parameters do no harm") {
-  CHECK(parse_command_line("rancher.modules=[a,").find_path("rancher.modules")->text() == "[a,");
-  CHECK(parse_command_line("rancher.x=\"open").find_path("rancher.x"));
-  CHECK(parse_command_line("").members().empty());
-  CHECK(command_line_values("console=tty1 x console=ttyS0,115200", "console") ==
-        std::vector<std::string>{"tty1", "ttyS0,115200"});
+  CHECK(parse_command_line(Cmdline{"rancher.modules=[a,"}).find_path("rancher.modules")->text() == "[a,");
+  CHECK(parse_command_line(Cmdline{"rancher.x=\"open"}).find_path("rancher.x"));
+  CHECK(parse_command_line(Cmdline{""}).members().empty());
 }
 
 TEST_CASE("set writes only the user's file, and only what is valid") {
@@ -123,4 +122,45 @@ TEST_CASE("the configuration that is shipped is valid") {
   add_layer(config, read_file(std::string{SOURCE_DIR} + "/recipes/os-config.yml"), "os-config.yml");
   for (const auto& problem : config.problems) FAIL_CHECK(problem);
   CHECK(config.find("rancher.services")->members().size() >= 6);
+}
+
+TEST_CASE("load: the vendor's file lies between the image and the user") {
+  Root root;
+  root.put("usr/share/ros/os-config.yml", "hostname: image\nrancher: {shutdown_timeout: 60}\n");
+  root.put("usr/share/ros/oem/oem-config.yml", "hostname: oem\nrancher: {shutdown_timeout: 30}\n");
+  root.put("var/lib/rancher/conf/cloud-config.yml", "hostname: user\n");
+  const Config config = load_config(root.path());
+  CHECK(config.text("hostname") == "user");
+  CHECK(config.integer("rancher.shutdown_timeout", 0) == 30);
+  CHECK(load_config(root.path(), {false, false}).integer("rancher.shutdown_timeout", 7) == 7);
+}
+
+TEST_CASE("load: addresses of the metadata stand in users' files, and only there") {
+  Root root;
+  root.put("usr/share/ros/os-config.yml", "rancher: {environment: {A: $public_ipv4}}\n");
+  root.put("var/lib/rancher/conf/metadata", "public_ipv4: 192.0.2.1\nprivate_ipv4: ''\n");
+  root.put("var/lib/rancher/conf/cloud-config.d/a.yml",
+           "rancher: {environment: {B: $public_ipv4, C: $private_ipv4}}\n");
+  const Config config = load_config(root.path());
+  CHECK(config.text("rancher.environment.A") == "$public_ipv4");
+  CHECK(config.text("rancher.environment.B") == "192.0.2.1");
+  CHECK(config.text("rancher.environment.C") == "$private_ipv4");
+  root.put("var/lib/rancher/conf/metadata", "[\n");
+  CHECK(load_config(root.path()).text("rancher.environment.B") == "$public_ipv4");
+}
+
+TEST_CASE("load: proxies, debug and the rest of the command line are passed on") {
+  Root root;
+  root.put("proc/cmdline", "rancher.debug -- rancher.shutdown_timeout=9 x=y\n");
+  root.put("var/lib/rancher/conf/cloud-config.yml",
+           "rancher: {network: {http_proxy: 'http://p:1'}, docker: {debug: false}, "
+           "environment: {HTTP_PROXY: mine}}\n");
+  const Config config = load_config(root.path());
+  CHECK(config.text("rancher.environment.http_proxy") == "http://p:1");
+  CHECK(config.text("rancher.environment.HTTP_PROXY") == "mine");
+  CHECK_FALSE(config.find("rancher.environment.https_proxy"));
+  CHECK(config.flag("rancher.system_docker.debug"));
+  CHECK_FALSE(config.flag("rancher.docker.debug"));
+  CHECK(config.integer("rancher.shutdown_timeout", 0) == 9);
+  CHECK(config.text("rancher.environment.EXTRA_CMDLINE") == "rancher.shutdown_timeout=9 x=y");
 }

@@ -1,8 +1,9 @@
 // The tree, and YAML as people and attackers write it.
+#include "runtime/config/value.h"
+
 #include <catch2/catch.hpp>
 
 #include "runtime/base/error.h"
-#include "runtime/config/value.h"
 
 using namespace ros;
 
@@ -64,9 +65,12 @@ TEST_CASE("paths can be set and erased") {
 TEST_CASE("what is written reads back the same") {
   Value tree = Value::map();
   for (const char* text :
-       {"", "plain", "0644", "true", "~", "null", "- x", "a: b", "a #b", " lead", "trail ", "'q'",
-        "\"q\"", "line\nline\n", "line\nline", "\n", "\n\nx\n", " x\ny\n", "x\n\n", "\t", "\x01",
-        "ä", "{", "%", "@", "`", "*a", "&a", "!a", "|", ">", "?", "a:", ":", "=", "<<", "1e3"}) {
+       {"",           "plain", "0644",    "true",    "~",     "null",  "- x",
+        "a: b",       "a #b",  " lead",   "trail ",  "'q'",   "\"q\"", "line\nline\n",
+        "line\nline", "\n",    "\n\nx\n", " x\ny\n", "x\n\n", "\t",    "\x01",
+        "ä",          "{",     "%",       "@",       "`",     "*a",    "&a",
+        "!a",         "|",     ">",       "?",       "a:",    ":",     "=",
+        "<<",         "1e3"}) {
     tree.set(text, Value::scalar(text, false));
   }
   tree.set("empty list", Value::list());
@@ -113,8 +117,65 @@ TEST_CASE("aliases, depth and size are bounded") {
   CHECK(error_of(std::string((4u << 20) + 1, '#')).find("4 MiB") != std::string::npos);
 }
 
-TEST_CASE("an alias of its own parent does not run for ever") {
-  CHECK_FALSE(error_of("a: &x [*x]\n").empty());
+TEST_CASE("an alias of a long text is bounded by what it makes of it") {
+  std::string bomb = "a: &a " + std::string(100'000, 'x') + "\nb:\n";
+  for (int i = 0; i < 200; ++i) bomb += "  - *a\n";
+  CHECK(error_of(bomb).find("f.yml:84:5: too much text") == 0);
+}
+
+TEST_CASE("an alias of the value that it is part of is refused with its place") {
+  CHECK(error_of("a: &x [*x]\n").find("f.yml:1:8: an alias of the value") == 0);
+  CHECK(error_of("a: &x\n  b: &y\n    c: [1, *x]\n").find("f.yml:3:12: an alias") == 0);
+  CHECK(error_of("&x a: *x\n").empty());  // a key is no parent
+}
+
+TEST_CASE("an alias is a copy, wherever it stands") {
+  const Value tree = parse_yaml("a: &a {k: [1]}\nb: *a\nc: [*a, *a]\nd: &d e\n*d : f\n", "f");
+  CHECK(to_yaml(tree) ==
+        "a:\n  k:\n    - 1\nb:\n  k:\n    - 1\nc:\n  - k:\n      - 1\n  - k:\n      - 1\n"
+        "d: e\ne: f\n");
+}
+
+TEST_CASE("a key is bounded, so that what is written can be read again") {
+  CHECK(error_of("a: 1\n" + std::string(251, 'k') + ": 2\n")
+            .find("f.yml:2:1: this key is too long") == 0);
+  std::string key;
+  for (int i = 0; i < 250; ++i) key += '\x01';
+  Value tree = Value::map();
+  tree.set(key, Value::scalar("x"));
+  const Value again = parse_yaml(to_yaml(tree), "f");
+  REQUIRE(again.members().size() == 1);
+  CHECK(again.members()[0].first == key);
+}
+
+TEST_CASE("nesting is bounded, through aliases too") {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + "x" + std::string(depth, ']');
+  };
+  CHECK(error_of(nested(60)).empty());
+  CHECK(error_of(nested(70)).find("f.yml:1:66: nested too deeply") == 0);
+  CHECK(error_of("a: &a " + nested(40) + "\nb: [[[[*a]]]]\n").empty());
+  CHECK(error_of("a: &a " + nested(40) + "\nb: " + std::string(30, '[') + "*a" +
+                 std::string(30, ']') + "\n")
+            .find("f.yml:2:34: nested too deeply") == 0);
+}
+
+TEST_CASE("what is no text is refused with its place") {
+  const auto with = [](std::string_view bytes) { return "a: 1\nb: x" + std::string{bytes} + "\n"; };
+  for (const std::string_view bytes :
+       {std::string_view{"\0", 1}, std::string_view{"\x04"}, std::string_view{"\x1b"}}) {
+    CHECK(error_of(with(bytes)).find("f.yml:2:5: a control character is not allowed") == 0);
+  }
+  // A byte alone, cut short, overlong, a surrogate, past the last character.
+  for (const std::string_view bytes :
+       {"\xff", "\x80", "\xc3", "\xe2\x82", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80",
+        "\xf4\x90\x80\x80", "\xf0\x80\x80\x80", "\xf5\x80\x80\x80"}) {
+    CHECK(error_of(with(bytes)).find("f.yml:2:5: this is not UTF-8 text") == 0);
+  }
+  CHECK(error_of(with("\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\xae")).empty());
+  CHECK(error_of("\xef\xbb\xbf"
+                 "a: 1\r\n")
+            .empty());  // with a byte order mark
 }
 
 TEST_CASE("nothing at all is nothing") {

@@ -24,7 +24,7 @@ constexpr const char* kKeyA = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleA ali
 constexpr const char* kKeyB = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABExampleB bob@example.com";
 constexpr const char* kUserData = "#cloud-config\nhostname: from-user-data\n";
 
-struct Answer {
+struct Outcome {
   std::optional<UserData> data;
   Texts problems;
 };
@@ -35,8 +35,8 @@ Config config_with(const Texts& sources) {
   return config;
 }
 
-Answer ask(const Texts& sources, milliseconds time = kLong, const fs::path& root = "/nowhere") {
-  Answer answer;
+Outcome ask(const Texts& sources, milliseconds time = kLong, const fs::path& root = "/nowhere") {
+  Outcome answer;
   answer.data = fetch_network_user_data(config_with(sources), answer.problems, {time, root});
   return answer;
 }
@@ -143,7 +143,7 @@ TEST_CASE("metadata: each service gives user-data, host name and keys") {
     CAPTURE(service.name);
     HttpServer server;
     service.put(server);
-    const Answer answer = ask({service.name + ":" + server.url() + "/"});
+    const Outcome answer = ask({service.name + ":" + server.url() + "/"});
     for (const auto& problem : answer.problems) FAIL_CHECK(problem);
     REQUIRE(answer.data);
     CHECK(answer.data->text == kUserData);
@@ -157,7 +157,7 @@ TEST_CASE("metadata: a service that has nothing is not there, and no problem") {
   for (const auto& service : kCases) {
     CAPTURE(service.name);
     HttpServer server;
-    const Answer answer = ask({service.name + ":" + server.url()});
+    const Outcome answer = ask({service.name + ":" + server.url()});
     CHECK_FALSE(answer.data);
     CHECK(answer.problems.empty());
     CHECK_FALSE(server.requests().empty());
@@ -167,7 +167,7 @@ TEST_CASE("metadata: a service that has nothing is not there, and no problem") {
     const Listener closed;
     nobody = closed.url;
   }
-  const Answer answer = ask({"ec2:" + nobody, "gce:" + nobody});
+  const Outcome answer = ask({"ec2:" + nobody, "gce:" + nobody}, milliseconds{300});
   CHECK_FALSE(answer.data);
   CHECK(answer.problems.empty());
 }
@@ -182,7 +182,7 @@ TEST_CASE("metadata: wrong, truncated and huge documents are named, the rest cou
       HttpServer server;
       service.put(server);
       server.put_raw("GET " + document, {bytes});
-      const Answer answer = ask({service.name + ":" + server.url()});
+      const Outcome answer = ask({service.name + ":" + server.url()});
       REQUIRE(answer.problems.size() == 1);
       CHECK_THAT(answer.problems[0],
                  Catch::StartsWith(service.name + " " + server.url() + document + ": ") &&
@@ -243,7 +243,7 @@ TEST_CASE("metadata: ec2 is asked with a token, or without when it has none") {
     HttpServer old;
     put_ec2_like(old, "latest", "hostname");
     old.put_raw("PUT /latest/api/token", {token});
-    const Answer answer = ask({"ec2:" + old.url()});
+    const Outcome answer = ask({"ec2:" + old.url()});
     REQUIRE(answer.data);
     CHECK(answer.data->text == kUserData);
     CHECK(answer.problems.empty());
@@ -316,13 +316,13 @@ TEST_CASE("metadata: a service that is not ready yet is asked again") {
   put_ec2_like(server, "1.0", "local-hostname");
   server.put_raw("GET /1.0/user-data",
                  {HttpServer::answer(503, ""), HttpServer::answer(200, "#!/bin/sh\n")});
-  const Answer answer = ask({"exoscale:" + server.url()});
+  const Outcome answer = ask({"exoscale:" + server.url()});
   REQUIRE(answer.data);
   CHECK(answer.data->text == "#!/bin/sh\n");
   CHECK(answer.problems.empty());
 
   server.put_raw("GET /1.0/user-data", {HttpServer::answer(500, "")});
-  const Answer never = ask({"exoscale:" + server.url()}, milliseconds{1000});
+  const Outcome never = ask({"exoscale:" + server.url()}, milliseconds{1000});
   REQUIRE(never.problems.size() == 1);
   CHECK_THAT(never.problems[0], Catch::Contains("answered 500"));
 }
@@ -337,7 +337,7 @@ TEST_CASE("datasources: the first listed wins, whichever answers first") {
   const std::string exoscale = "exoscale:" + two.url();
   CHECK(ask({ec2, exoscale}).data->source == "ec2 at " + one.url());
   CHECK(ask({exoscale, ec2}).data->source == "exoscale at " + two.url());
-  const Answer answer = ask({"gce:" + empty.url(), "nocloud", exoscale, ec2});
+  const Outcome answer = ask({"gce:" + empty.url(), "nocloud", exoscale, ec2});
   CHECK(answer.data->source == "exoscale at " + two.url());
   CHECK(answer.problems.empty());
   CHECK_FALSE(ask({"nocloud", "configdrive"}).data);
@@ -353,7 +353,7 @@ TEST_CASE("datasources: one that never answers holds nobody up for long") {
               .data);
   }
   SECTION("listed before: until the time is over") {
-    const Answer answer = ask({"gce:" + dead.url, "exoscale:" + server.url()}, milliseconds{200});
+    const Outcome answer = ask({"gce:" + dead.url, "exoscale:" + server.url()}, milliseconds{200});
     REQUIRE(answer.data);
     CHECK(answer.data->text == kUserData);
     REQUIRE(answer.problems.size() == 1);
@@ -371,7 +371,7 @@ TEST_CASE("datasources: cloudstack is where the DHCP server is") {
   write_file(root.path() / "run/ros/dhcp/eth0.4",
              "nameserver 192.0.2.53\nsearch example.com\nserver " + server.url().substr(7) + "\n");
   write_file(root.path() / "run/ros/dhcp/eth1.6", "nameserver\nsearch\nserver \n");
-  const Answer answer = ask({"cloudstack"}, kLong, root.path());
+  const Outcome answer = ask({"cloudstack"}, kLong, root.path());
   REQUIRE(answer.data);
   CHECK(answer.data->metadata.ssh_keys == Texts{kKeyA, kKeyB});
 }
@@ -381,14 +381,14 @@ TEST_CASE("datasources: a URL, of the list or of the command line") {
   server.put("/config?a=b", kUserData);
   server.put_raw("GET /moved", {HttpServer::answer(302, "", "Location: /config?a=b\r\n")});
   server.put_raw("GET /loop", {HttpServer::answer(302, "", "Location: /loop\r\n")});
-  const Answer answer = ask({"url:" + server.url() + "/config?a=b"});
+  const Outcome answer = ask({"url:" + server.url() + "/config?a=b"});
   REQUIRE(answer.data);
   CHECK(answer.data->text == kUserData);
   CHECK(answer.data->source == "url " + server.url() + "/config?a=b");
   CHECK(ask({"url:" + server.url() + "/moved"}).data);
 
   const auto problem = [](const std::string& url) {
-    const Answer wrong = ask({"url:" + url});
+    const Outcome wrong = ask({"url:" + url});
     CHECK_FALSE(wrong.data);
     return wrong.problems.size() == 1 ? wrong.problems[0] : "";
   };
@@ -405,7 +405,7 @@ TEST_CASE("datasources: a URL, of the list or of the command line") {
     CHECK(ask({"cmdline"}, kLong, root.path()).data->text == kUserData);
   }
   write_file(root.path() / "proc/cmdline", "quiet\n");
-  const Answer none = ask({"cmdline"}, kLong, root.path());
+  const Outcome none = ask({"cmdline"}, kLong, root.path());
   CHECK_FALSE(none.data);
   CHECK(none.problems.empty());
 }

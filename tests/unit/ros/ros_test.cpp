@@ -11,6 +11,7 @@
 #include "runtime/ros/label.h"
 #include "runtime/ros/netconf.h"
 #include "runtime/ros/process.h"
+#include "runtime/ros/seed.h"
 #include "runtime/ros/services.h"
 #include "runtime/ros/settings.h"
 #include "runtime/ros/user_docker.h"
