@@ -1,0 +1,25 @@
+// The configuration that counts before the state is there: the kernel command
+// line, the image's own, and that of the OEM partition (rancher.state.oem_dev).
+//
+// init reads no YAML. When there is any to read, `ros early-config` does, and
+// answers with words as a command line has them; a plain boot starts no process.
+#pragma once
+
+#include "runtime/init/cmdline.h"
+#include "runtime/init/modules.h"
+
+namespace ros {
+
+inline constexpr const char* kOemFolder = "/usr/share/ros/oem";
+inline constexpr const char* kEarlyConfig = "/run/ros/early-config";  // words, each ended by NUL
+
+// Mounts the OEM partition read-only and returns `cmdline` with what else is known.
+Cmdline early_config(const Cmdline& cmdline, ModuleLoader& modules);
+
+// rancher.modules, bootcmd and rancher.state.script, before the state is looked for.
+void run_early_commands(const Cmdline& settings);
+
+// Mounts rancher.state.boot_dev at /boot, unless the medium is there already.
+void mount_boot(const Cmdline& settings, ModuleLoader& modules);
+
+}  // namespace ros
