@@ -158,8 +158,7 @@ Config load_config(const fs::path& root, ConfigLayers layers) {
     if (const auto text = try_read_file(path)) add_layer(config, *text, path.string());
   };
   if (layers.defaults) {
-    add_file(root / kOsConfig);
-    add_file(root / kPlatformConfig);
+    for (const char* file : {kOsConfig, kPlatformConfig, kOemConfig}) add_file(root / file);
   }
 
   std::vector<fs::path> files;

@@ -1,5 +1,6 @@
 // The configuration of the running system, put together from its layers:
-// os-config.yml, platform.yml, cloud-config.d/*.yml, cloud-config.yml, kernel command line.
+// os-config.yml, platform.yml, oem-config.yml, cloud-config.d/*.yml, cloud-config.yml, kernel
+// command line.
 //
 // A layer that is wrong in part counts with the rest; its problems are kept for
 // the console. Nothing here throws because of what a user wrote.
@@ -31,11 +32,12 @@ std::vector<std::pair<std::string, std::string>> as_pairs(const Value& value);
 
 inline constexpr const char* kOsConfig = "usr/share/ros/os-config.yml";
 inline constexpr const char* kPlatformConfig = "usr/share/ros/platform.yml";
+inline constexpr const char* kOemConfig = "usr/share/ros/oem/oem-config.yml";
 inline constexpr const char* kConfigFolder = "var/lib/rancher/conf";
 
 // What `layers` takes in; `root` is prefixed to the paths above.
 struct ConfigLayers {
-  bool defaults = true;  // os-config.yml, platform.yml
+  bool defaults = true;  // os-config.yml, platform.yml, oem-config.yml
   bool command_line = true;
 };
 

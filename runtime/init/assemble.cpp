@@ -33,9 +33,24 @@ std::vector<std::string> holders(const Device& device) {
   return names;
 }
 
+void report(const char* program, int status) {
+  if (status != 0) announce_error(fmt::format("state: {} ended with status {}", program, status));
+}
+
+void assemble_raid(ModuleLoader& modules) {
+  modules.load("md_mod");
+  // --run: a mirror that lost a disk is what mirrors are for.
+  report("mdadm", run({"mdadm", "--assemble", "--scan", "--run"}));
+}
+
+void activate_lvm(ModuleLoader& modules) {
+  modules.load("dm_mod");
+  report("vgchange", run({"lvm", "vgchange", "--activate", "y", "--sysinit"}));
+}
+
 class Assembly {
  public:
-  Assembly(bool ask, ModuleLoader& modules) : ask_{ask}, modules_{modules} {}
+  Assembly(Passphrases asked, ModuleLoader& modules) : asked_{asked}, modules_{modules} {}
 
   // Does the next thing there is to do; false when there is none. What failed for
   // a set of members is not tried again for the same set, so this comes to an end.
@@ -46,18 +61,16 @@ class Assembly {
       if (!is_member(device.type) || !holders(device).empty()) continue;
       if (is_raid(device)) raid.push_back(device.path);
       if (device.type == kLvm) lvm.push_back(device.path);
-      if (device.type == kLuks && (ask_ || (wanted && wanted->path == device.path)))
-        luks.push_back(device);
+      const bool asked = asked_ == Passphrases::all ||
+                         (asked_ == Passphrases::of_state && wanted && wanted->path == device.path);
+      if (device.type == kLuks && asked) luks.push_back(device);
     }
     if (first_time("raid", raid)) {
-      modules_.load("md_mod");
-      // --run: a mirror that lost a disk is what mirrors are for.
-      report("mdadm", run({"mdadm", "--assemble", "--scan", "--run"}));
+      assemble_raid(modules_);
       return true;
     }
     if (first_time("lvm", lvm)) {
-      modules_.load("dm_mod");
-      report("vgchange", run({"lvm", "vgchange", "--activate", "y", "--sysinit"}));
+      activate_lvm(modules_);
       return true;
     }
     for (const auto& device : luks)
@@ -71,10 +84,6 @@ class Assembly {
  private:
   bool first_time(const std::string& what, const std::vector<std::string>& members) {
     return !members.empty() && tried_.insert(what + " " + join(members, " ")).second;
-  }
-
-  static void report(const char* program, int status) {
-    if (status != 0) announce_error(fmt::format("state: {} ended with status {}", program, status));
   }
 
   void open_luks(const Device& device) {
@@ -99,7 +108,7 @@ class Assembly {
     announce_error(fmt::format("state: {} stays locked", device.path));
   }
 
-  bool ask_;
+  Passphrases asked_;
   ModuleLoader& modules_;
   std::set<std::string> tried_;
 };
@@ -134,9 +143,18 @@ bool is_member(const std::string& type) {
   return type == kLuks || type == kLvm || type.ends_with("_raid_member");
 }
 
-std::optional<Device> assemble(const std::string& spec, bool ask_passphrases,
+void scan_members(const Cmdline& settings, const Coldplug& coldplug, ModuleLoader& modules) {
+  const bool raid = settings.flag("rancher.state.mdadm_scan");
+  const bool lvm = settings.flag("rancher.state.lvm_scan");
+  if (!raid && !lvm) return;
+  coldplug.wait();
+  if (raid) assemble_raid(modules);
+  if (lvm) activate_lvm(modules);
+}
+
+std::optional<Device> assemble(const std::string& spec, Passphrases asked,
                                ModuleLoader& modules) {
-  Assembly assembly{ask_passphrases, modules};
+  Assembly assembly{asked, modules};
   for (;;) {
     const auto devices = present_devices();
     const Device* found = nullptr;

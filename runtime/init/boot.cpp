@@ -187,7 +187,7 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
   static Coldplug coldplug{modules};  // for good: what is plugged in later is served as well
   check.wait_for_small();  // its programs are about to touch what lasts
   milestone("layers checked, but for the largest");
-  const Cmdline settings = early_config(cmdline, *modules);
+  const Cmdline settings = early_config(cmdline, coldplug, *modules);
   const bool recovery = settings.flag("rancher.recovery");
   if (!recovery) run_early_commands(settings);
   const State state = set_up_state(settings, coldplug, *modules);
@@ -204,6 +204,7 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
                                     .output = logs.writer("system-docker"),
                                     .listen = socket.get(),
                                     .oom_score = kEngineOomScore});
+  mount_oem(*modules);
   supervisor.keep("ros sysinit", {.argv = {"ros", "sysinit"}, .output = logs.writer("sysinit")});
   milestone("engines started");
 

@@ -18,23 +18,28 @@ namespace {
 
 constexpr const char* kImageConfig = "/usr/share/ros/os-config.yml";
 constexpr const char* kBootcmd = "cc.bootcmd";
+constexpr unsigned long kOemFlags = MS_RDONLY | MS_NODEV;
 
-bool mount_named(const std::string& spec, std::string type, const char* folder,
-                 unsigned long flags, ModuleLoader& modules) {
-  for (const auto& device : present_devices()) {
-    if (!device_matches(device, spec)) continue;
-    if (type == "auto") type = device.type;
-    const auto known = words(try_read_file("/proc/filesystems").value_or(""));
-    if (std::ranges::count(known, type) == 0) modules.load(type);
-    try {
-      fs::create_directories(folder);
-      mount_one({device.path, folder, type, flags, ""});
-      return true;
-    } catch (const std::exception& error) {
-      announce_error(fmt::format("{} ({}): {}", device.path, spec, error.what()));
-      return false;
-    }
+bool mount_device(const Device& device, const std::string& type, const char* folder,
+                  unsigned long flags, ModuleLoader& modules) {
+  const std::string found = type == "auto" ? device.type : type;
+  const auto known = words(try_read_file("/proc/filesystems").value_or(""));
+  if (std::ranges::count(known, found) == 0) modules.load(found);
+  try {
+    fs::create_directories(folder);
+    mount_one({device.path, folder, found, flags, ""});
+    return true;
+  } catch (const std::exception& error) {
+    announce_error(fmt::format("{}: {}", device.path, error.what()));
+    return false;
   }
+}
+
+// Among those that are there already; says nothing when there is none.
+bool mount_present(const std::string& spec, const std::string& type, const char* folder,
+                   unsigned long flags, ModuleLoader& modules) {
+  for (const auto& device : present_devices())
+    if (device_matches(device, spec)) return mount_device(device, type, folder, flags, modules);
   return false;
 }
 
@@ -47,19 +52,30 @@ bool image_has_early_settings() {
 
 }  // namespace
 
-Cmdline early_config(const Cmdline& cmdline, ModuleLoader& modules) {
-  const std::string oem = cmdline.get("rancher.state.oem_dev", "LABEL=RANCHER_OEM");
-  const bool mounted = !oem.empty() && mount_named(oem, cmdline.get("rancher.state.oem_fstype", "auto"),
-                                                   kOemFolder, MS_RDONLY | MS_NODEV, modules);
+Cmdline early_config(const Cmdline& cmdline, const Coldplug& coldplug, ModuleLoader& modules) {
+  bool mounted = false;
+  if (const std::string oem = cmdline.get("rancher.state.oem_dev"); !oem.empty()) {
+    const auto device = wait_for_device(
+        [&](const Device& candidate) { return device_matches(candidate, oem); }, coldplug, {});
+    if (!device) announce_error(fmt::format("no OEM partition ({}) was found", oem));
+    mounted = device && mount_device(*device, cmdline.get("rancher.state.oem_fstype", "auto"),
+                                     kOemFolder, kOemFlags, modules);
+  }
   if (!mounted && !image_has_early_settings()) return cmdline;
   if (const int status = run({"ros", "early-config"}); status != 0) {
     announce_error(fmt::format("ros early-config ended with status {}", status));
     return cmdline;
   }
-  std::vector<std::string> known;
-  for (auto& word : split(try_read_file(kEarlyConfig).value_or(""), '\0'))
-    if (!word.empty()) known.emplace_back(word);
-  return Cmdline{try_read_file("/proc/cmdline").value_or(""), known};
+  // The command line comes last: of equal keys the later counts.
+  return Cmdline{try_read_file(kEarlyConfig).value_or("") +
+                 try_read_file("/proc/cmdline").value_or("")};
+}
+
+void mount_oem(ModuleLoader& modules) {
+  boost::system::error_code absent;
+  const fs::directory_iterator content{kOemFolder, absent};
+  if (absent || content == fs::directory_iterator{})
+    mount_present("LABEL=RANCHER_OEM", "auto", kOemFolder, kOemFlags, modules);
 }
 
 void run_early_commands(const Cmdline& settings) {
@@ -82,7 +98,7 @@ void mount_boot(const Cmdline& settings, ModuleLoader& modules) {
   if (asked.empty() && !fs::is_empty("/boot", ignored)) return;
   const std::string spec = settings.get("rancher.state.boot_dev", "LABEL=RANCHER_BOOT");
   if (!spec.empty())
-    mount_named(spec, settings.get("rancher.state.boot_fstype", "auto"), "/boot", MS_NOATIME, modules);
+    mount_present(spec, settings.get("rancher.state.boot_fstype", "auto"), "/boot", MS_NOATIME, modules);
 }
 
 }  // namespace ros

@@ -6,15 +6,22 @@
 #pragma once
 
 #include "runtime/init/cmdline.h"
+#include "runtime/init/coldplug.h"
 #include "runtime/init/modules.h"
 
 namespace ros {
 
 inline constexpr const char* kOemFolder = "/usr/share/ros/oem";
-inline constexpr const char* kEarlyConfig = "/run/ros/early-config";  // words, each ended by NUL
+inline constexpr const char* kEarlyConfig = "/run/ros/early-config";  // as a command line has them
 
-// Mounts the OEM partition read-only and returns `cmdline` with what else is known.
-Cmdline early_config(const Cmdline& cmdline, ModuleLoader& modules);
+// Mounts the OEM partition read-only when rancher.state.oem_dev names one, waiting for
+// it, and returns `cmdline` with what else is known.
+Cmdline early_config(const Cmdline& cmdline, const Coldplug& coldplug, ModuleLoader& modules);
+
+// Mounts the partition labelled RANCHER_OEM, if it is there by now: for `ros sysinit`.
+// Its settings come too late for the state; a box that needs them earlier names it in
+// rancher.state.oem_dev, so that all others need not look at every disk first.
+void mount_oem(ModuleLoader& modules);
 
 // rancher.modules, bootcmd and rancher.state.script, before the state is looked for.
 void run_early_commands(const Cmdline& settings);

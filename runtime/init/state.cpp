@@ -113,6 +113,11 @@ std::optional<Device> autoformat(const std::vector<std::string>& candidates) {
   return {};
 }
 
+void report(const std::string& line) {
+  fs::create_directories(fs::path{kStateReport}.parent_path());
+  write_file(kStateReport, line + "\n");
+}
+
 State mount_state(const Device& device, const Cmdline& cmdline, ModuleLoader& modules) {
   try {
     grow_device(device.path);
@@ -135,7 +140,7 @@ State mount_state(const Device& device, const Cmdline& cmdline, ModuleLoader& mo
     ::umount2(kStateFolder, MNT_DETACH);
     throw;
   }
-  write_file(kStateReport, fmt::format("{} {}\n", device.path, device.type));
+  report(fmt::format("{} {}", device.path, device.type));
   return state;
 }
 
@@ -159,11 +164,16 @@ std::optional<Device> find_state(const std::string& spec, const Cmdline& cmdline
                                  const Coldplug& coldplug, ModuleLoader& modules,
                                  std::vector<std::string>& keys) {
   const auto wanted = [&](const Device& device) { return device_matches(device, spec); };
+  // The recovery console is for a box whose owner may have no passphrase at hand.
+  const Passphrases asked = cmdline.flag("rancher.recovery")           ? Passphrases::none
+                            : cmdline.flag("rancher.state.cryptsetup") ? Passphrases::all
+                                                                       : Passphrases::of_state;
   const auto look = [&](const WaitLimits& limits) {
     auto device = wait_for_device(wanted, coldplug, limits);
     if (device && !is_member(device->type)) return device;
-    return assemble(spec, cmdline.flag("rancher.state.cryptsetup"), modules);
+    return assemble(spec, asked, modules);
   };
+  scan_members(cmdline, coldplug, modules);
   auto device = look({});
   if (device || cmdline.flag("rancher.recovery")) return device;
   device = b2d_state(keys);
@@ -212,7 +222,7 @@ State set_up_state(const Cmdline& cmdline, const Coldplug& coldplug, ModuleLoade
     throw Error{reason + ", and rancher.state.required forbids to run without"};
   announce(reason + ": running from memory, nothing will be kept");
   use_memory();
-  write_file(kStateReport, "memory " + reason + "\n");
+  report("memory " + reason);
   return {};
 }
 
