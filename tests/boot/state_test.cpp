@@ -19,6 +19,16 @@ Machine machine_with(std::string name, const fs::path& disk, const std::string& 
                             state}};
 }
 
+// A disk with a vendor's oem-config.yml, labelled RANCHER_OEM.
+fs::path oem_disk(const fs::path& folder, std::string_view config) {
+  const fs::path disk = empty_disk(folder, 32ULL << 20);
+  fs::create_directories(folder / "oem");
+  ros::write_file(folder / "oem/oem-config.yml", config);
+  check_output({"mke2fs", "-q", "-t", "ext4", "-L", "RANCHER_OEM", "-d", (folder / "oem").string(),
+                disk.string()});
+  return disk;
+}
+
 // The file system was made for half of the disk; growing runs beside the rest.
 void check_grows(Guest& guest) {
   guest.run("timeout 60 sh -c 'until [ $(df -m /state | awk \"NR == 2 { print \\$2 }\") -gt 800 ];"
@@ -32,8 +42,12 @@ TEST_CASE("state: XFS grows to its disk and outlives a reboot", "[boot]") {
   const fs::path disk = empty_disk(dir.path(), 1ULL << 30);
   // An XFS label has at most 12 letters, so it cannot be RANCHER_STATE.
   check_output({"mkfs.xfs", "-q", "-L", "BOX_STATE", "-d", "size=512m", disk.string()});
-  Guest guest{machine_with("state-xfs", disk, "LABEL=BOX_STATE")};
+  auto machine = machine_with("state-xfs", disk, "LABEL=BOX_STATE");
+  ros::TempDir oem;  // found by its label, for what comes after the state
+  machine.disks.push_back({.path = oem_disk(oem.path(), "hostname: from-oem\n"), .bus = Bus::virtio});
+  Guest guest{machine};
   guest.expect_ready();
+  CHECK(guest.run("hostname") == "from-oem");
   CHECK(guest.run("findmnt -n -o SOURCE,FSTYPE /state") == "/dev/vda xfs");
   CHECK_THAT(guest.run("ros os status"), Catch::Contains("/dev/vda xfs"));
   check_grows(guest);
@@ -65,4 +79,26 @@ TEST_CASE("state: btrfs on LUKS, opened by the passphrase typed at the console",
   check_grows(guest);
   make_image(guest);
   check_whole(guest);
+}
+
+TEST_CASE("state: the OEM partition that is named says where the state is", "[boot]") {
+  ros::TempDir dir, oem;
+  const fs::path disk = state_disk(dir.path());
+  check_output({"e2label", disk.string(), "ELSEWHERE"});
+  auto machine = machine_with("state-oem", disk, "LABEL=ELSEWHERE");
+  machine.disks.push_back({.path = oem_disk(oem.path(),
+                                            "hostname: from-oem\n"
+                                            "rancher:\n  state:\n    dev: LABEL=ELSEWHERE\n"
+                                            "bootcmd:\n"
+                                            "  - 'echo \"$(findmnt -n -o SOURCE /state)\" > /run/as-text'\n"
+                                            "  - [touch, /run/as list]\n"),
+                           .bus = Bus::virtio});
+  auto& line = machine.arguments.back();
+  line.replace(line.find("rancher.state.dev="), std::string::npos,
+               "rancher.state.oem_dev=LABEL=RANCHER_OEM");
+  Guest guest{machine};
+  guest.expect_ready();
+  CHECK(guest.run("findmnt -n -o SOURCE /state") == "/dev/vda");
+  CHECK(guest.run("hostname") == "from-oem");
+  CHECK(guest.root("echo \"[$(cat /run/as-text)]\"; ls '/run/as list'") == "[]\n/run/as list");
 }
