@@ -72,9 +72,8 @@ Cmdline early_config(const Cmdline& cmdline, const Coldplug& coldplug, ModuleLoa
 }
 
 void mount_oem(ModuleLoader& modules) {
-  boost::system::error_code absent;
-  const fs::directory_iterator content{kOemFolder, absent};
-  if (absent || content == fs::directory_iterator{})
+  fs::create_directories(kOemFolder);  // the services' containers look into it
+  if (fs::is_empty(kOemFolder))
     mount_present("LABEL=RANCHER_OEM", "auto", kOemFolder, kOemFlags, modules);
 }
 

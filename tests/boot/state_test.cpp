@@ -44,10 +44,13 @@ TEST_CASE("state: XFS grows to its disk and outlives a reboot", "[boot]") {
   check_output({"mkfs.xfs", "-q", "-L", "BOX_STATE", "-d", "size=512m", disk.string()});
   auto machine = machine_with("state-xfs", disk, "LABEL=BOX_STATE");
   ros::TempDir oem;  // found by its label, for what comes after the state
-  machine.disks.push_back({.path = oem_disk(oem.path(), "hostname: from-oem\n"), .bus = Bus::virtio});
+  machine.disks.push_back({.path = oem_disk(oem.path(), "hostname: from-oem\nwrite_files:\n"
+                                                        "  - {path: /etc/oem, content: here}\n"),
+                           .bus = Bus::virtio});
   Guest guest{machine};
   guest.expect_ready();
   CHECK(guest.run("hostname") == "from-oem");
+  CHECK(guest.run("cat /etc/oem") == "here");  // the console's container sees it as well
   CHECK(guest.run("findmnt -n -o SOURCE,FSTYPE /state") == "/dev/vda xfs");
   CHECK_THAT(guest.run("ros os status"), Catch::Contains("/dev/vda xfs"));
   check_grows(guest);
