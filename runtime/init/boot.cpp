@@ -20,10 +20,13 @@
 #include "runtime/base/text.h"
 #include "runtime/engine/docker.h"
 #include "runtime/engine/preload.h"
+#include "runtime/init/clock.h"
 #include "runtime/init/coldplug.h"
 #include "runtime/init/console.h"
+#include "runtime/init/early_config.h"
 #include "runtime/init/layers.h"
 #include "runtime/init/mounts.h"
+#include "runtime/init/power_button.h"
 #include "runtime/init/rescue.h"
 #include "runtime/init/state.h"
 
@@ -171,6 +174,7 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
 
   const Manifest manifest = parse_manifest(read_file("/manifest"));
   LayerCheck check = enter_layers(manifest);
+  move_clock_past("/usr/bin/ros");  // the image's time
 
   if (!cmdline.flag("rancher.recovery"))
     supervisor.keep("containerd", {.argv = {"containerd", "--config", "/etc/containerd/config.toml"},
@@ -183,9 +187,13 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
   static Coldplug coldplug{modules};  // for good: what is plugged in later is served as well
   check.wait_for_small();  // its programs are about to touch what lasts
   milestone("layers checked, but for the largest");
-  const State state = set_up_state(cmdline, coldplug, *modules);
+  const Cmdline settings = early_config(cmdline, coldplug, *modules);
+  const bool recovery = settings.flag("rancher.recovery");
+  if (!recovery) run_early_commands(settings);
+  const State state = set_up_state(settings, coldplug, *modules);
+  move_clock_past("/var/log/sysinit.log");  // of the last boot
   milestone(state.device.empty() ? "state in memory" : "state on " + state.device);
-  if (cmdline.flag("rancher.recovery")) recovery_console("");
+  if (recovery) recovery_console("rancher.recovery asks for it");
   logs.write_to("/var/log");
 
   check.finish();
@@ -196,13 +204,17 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
                                     .output = logs.writer("system-docker"),
                                     .listen = socket.get(),
                                     .oom_score = kEngineOomScore});
+  mount_oem(*modules);
   supervisor.keep("ros sysinit", {.argv = {"ros", "sysinit"}, .output = logs.writer("sysinit")});
   milestone("engines started");
 
-  if (state.can_grow)
-    supervisor.once({.argv = {"resize2fs", state.device}}, [device = state.device](int status) {
+  mount_boot(settings, *modules);
+  static PowerButton button;
+  supervisor.power_off_on(button.fd(), [] { return button.pressed(); });
+  if (!state.growth.empty())
+    supervisor.once({.argv = state.growth}, [command = state.growth](int status) {
       if (status != 0)
-        announce_error(fmt::format("state: resize2fs {} failed with status {}", device, status));
+        announce_error(fmt::format("state: {} failed with status {}", join(command, " "), status));
       else
         milestone("state grown");
     });

@@ -77,7 +77,7 @@ pid_t spawn(const Command& command) {
     if (terminal > 2) ::close(terminal);
   } else {
     const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-    ::dup2(null, 0);
+    ::dup2(command.input >= 0 ? command.input : null, 0);
     for (int fd = 1; fd < 3; ++fd) ::dup2(command.output >= 0 ? command.output : null, fd);
   }
   if (command.listen >= 0) {
@@ -104,6 +104,18 @@ int wait_for(pid_t pid) {
 
 int run(const std::vector<std::string>& argv, int output) {
   return wait_for(spawn({.argv = argv, .output = output}));
+}
+
+int run_with_input(const std::vector<std::string>& argv, std::string_view input) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw Error::from_errno("cannot make a pipe");
+  const Fd reading{ends[0]};
+  Fd writing{ends[1]};
+  const auto count = ::write(writing.get(), input.data(), input.size());
+  if (count != static_cast<ssize_t>(input.size()))
+    throw Error::from_errno("cannot write to " + argv.at(0));
+  writing.reset();
+  return wait_for(spawn({.argv = argv, .input = reading.get()}));
 }
 
 }  // namespace ros

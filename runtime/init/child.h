@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ros {
@@ -13,6 +14,7 @@ void set_path();
 
 struct Command {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH
+  int input = -1;       // becomes standard input; -1: /dev/null
   int output = -1;      // becomes standard output and error; -1: /dev/null
   int listen = -1;      // a listening socket, handed over by systemd's protocol (sd_listen_fds(3))
   std::string tty = {}; // becomes the controlling terminal and standard input, output and error
@@ -28,6 +30,8 @@ pid_t spawn(const Command& command);
 // collects children.
 int wait_for(pid_t pid);
 int run(const std::vector<std::string>& argv, int output = -1);
+// With `input` (less than a pipe's 64 KiB) on standard input.
+int run_with_input(const std::vector<std::string>& argv, std::string_view input);
 
 int exit_status(int wait_status) noexcept;
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cmath>
@@ -80,13 +81,24 @@ std::optional<Device> probe(const fs::path& device) {
   return found;
 }
 
+std::vector<Device> present_devices(const Paths& paths) {
+  std::vector<Device> found;
+  for (const auto& name : block_devices(paths))
+    if (auto device = probe(paths.dev / name)) found.push_back(std::move(*device));
+  return found;
+}
+
 bool device_matches(const Device& device, const std::string& spec) {
   const auto equals = spec.find('=');
   if (equals == spec.npos || spec.starts_with('/')) {
     if (device.path == spec) return true;
     boost::system::error_code error;  // /dev/disk/by-… once udev made it
     const auto target = fs::canonical(spec, error);
-    return !error && target == device.path;
+    if (error) return false;
+    if (target == device.path) return true;
+    struct stat wanted{}, have{};  // /dev/mapper has nodes of its own
+    return ::stat(spec.c_str(), &wanted) == 0 && ::stat(device.path.c_str(), &have) == 0 &&
+           S_ISBLK(wanted.st_mode) && S_ISBLK(have.st_mode) && wanted.st_rdev == have.st_rdev;
   }
   const std::string key = spec.substr(0, equals);
   const std::string wanted = spec.substr(equals + 1);

@@ -28,6 +28,9 @@ std::vector<std::string> block_devices(const Paths& paths = {});
 // Reads the signatures (libblkid). Nothing when it cannot be opened.
 std::optional<Device> probe(const fs::path& device);
 
+// All of block_devices() that can be read, probed now.
+std::vector<Device> present_devices(const Paths& paths = {});
+
 // "LABEL=x", "UUID=x", "PARTLABEL=x", "PARTUUID=x" or a path.
 bool device_matches(const Device& device, const std::string& spec);
 

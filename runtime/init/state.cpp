@@ -2,23 +2,21 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstring>
 
 #include "runtime/base/error.h"
-#include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/init/assemble.h"
+#include "runtime/init/b2d.h"
 #include "runtime/init/child.h"
 #include "runtime/init/console.h"
 #include "runtime/init/devices.h"
-#include "runtime/init/grow.h"
+#include "runtime/init/filesystem.h"
 #include "runtime/init/layers.h"
 #include "runtime/init/mounts.h"
 
@@ -31,9 +29,7 @@ constexpr std::size_t kMiB = 1 << 20;
 constexpr const char* kFolders[] = {"home",           "opt",
                                     "var/lib/docker", "var/lib/rancher",
                                     "var/lib/system-docker", "var/log"};
-
-// Bits of fsck(8)'s exit status.
-constexpr int kErrorsLeft = 4;
+constexpr std::uint64_t kLeastFree = 4 * kMiB;  // what system Docker writes in a boot, and some logs
 
 // Folders, files and links with owners and modes: all that the image's folders have.
 void copy_tree(const fs::path& from, const fs::path& to) {
@@ -56,8 +52,10 @@ void copy_tree(const fs::path& from, const fs::path& to) {
 }
 
 // The image's own content (homes, owners, modes) is the first content.
-void bind_folders(const fs::path& base) {
+// System Docker makes anew whatever it has, so it can do without a state that is full.
+void bind_folders(const fs::path& base, bool full) {
   for (const fs::path name : kFolders) {
+    if (full && name == "var/lib/system-docker") continue;
     const fs::path kept = base / name;
     const fs::path seen = "/" / name;
     if (!fs::exists(kept)) {
@@ -74,10 +72,16 @@ void bind_folders(const fs::path& base) {
   }
 }
 
+bool is_full(const char* folder) {
+  struct statvfs info{};
+  return ::statvfs(folder, &info) == 0 && info.f_blocks > 0 &&
+         std::uint64_t{info.f_bavail} * info.f_frsize < kLeastFree;
+}
+
 void use_memory() {
   const fs::path base = fs::path{kMemoryFolder} / "state";
   fs::create_directories(base);
-  bind_folders(base);
+  bind_folders(base, false);
 }
 
 std::string describe(const Device& device) {
@@ -109,102 +113,75 @@ std::optional<Device> autoformat(const std::vector<std::string>& candidates) {
   return {};
 }
 
-// The superblock of ext2, 3 and 4 (Documentation/filesystems/ext4/super.rst of Linux).
-struct Superblock {
-  explicit Superblock(const std::string& device)
-      : bytes{read_at(open_file(device, O_RDONLY).get(), 1024, 1024)} {}
-  template <typename Number>
-  Number get(std::size_t offset) const {
-    Number value{};
-    std::memcpy(&value, bytes.data() + offset, sizeof value);
-    return value;
-  }
-  // Unmounted in order, without errors, no journal to replay: what `e2fsck -p` leaves alone.
-  bool clean() const {
-    constexpr std::uint16_t kValid = 1, kErrors = 2;
-    constexpr std::uint32_t kNeedsRecovery = 4;
-    const auto state = get<std::uint16_t>(0x3a);
-    return (state & kValid) && !(state & kErrors) && !(get<std::uint32_t>(0x60) & kNeedsRecovery) &&
-           static_cast<std::int16_t>(get<std::uint16_t>(0x36)) <= 0 &&  // no check after so many mounts
-           get<std::uint32_t>(0x44) == 0;                               // nor after so much time
-  }
-  std::uint64_t size() const {
-    constexpr std::uint32_t k64Bit = 0x80;
-    const std::uint64_t high = get<std::uint32_t>(0x60) & k64Bit ? get<std::uint32_t>(0x150) : 0;
-    return ((high << 32) | get<std::uint32_t>(0x4)) << (10 + get<std::uint32_t>(0x18));
-  }
-  std::string bytes;
-};
-
-// Mends what is safe to mend. Throws Error when there is more.
-void repair(const Device& device, bool even_when_clean) {
-  const int status = run(even_when_clean ? std::vector<std::string>{"e2fsck", "-f", "-p", device.path}
-                                         : std::vector<std::string>{"e2fsck", "-p", device.path});
-  if (status == 1 || status == 2) announce(fmt::format("state: {} was repaired", device.path));
-  if (status >= kErrorsLeft)
-    throw Error{fmt::format(
-        "state: {0} is damaged and is left as it is; `e2fsck -f {0}` repairs it, then reboot",
-        device.path)};
-}
-
-// A partition that has space behind it takes it.
-void grow_device(const std::string& path) {
-  const std::string name = fs::path{path}.filename().string();
-  const fs::path entry = fs::canonical("/sys/class/block/" + name);
-  const std::string number{trim(try_read_file(entry / "partition").value_or(""))};
-  unsigned index = 0;
-  std::from_chars(number.data(), number.data() + number.size(), index);
-  if (index == 0) return;
-  const fs::path disk = "/dev" / entry.parent_path().filename();
-  Grown grown;
-  if (!grow_partition(disk, index, grown)) return;
-  resize_partition(disk, index, grown);
-  log::info(fmt::format("{} grew to {}", path, human_size(grown.size)));
-}
-
-bool smaller_than_device(const std::string& path) {
-  const Fd fd = open_file(path, O_RDONLY);
-  std::uint64_t size = 0;
-  if (::ioctl(fd.get(), BLKGETSIZE64, &size) != 0) return false;
-  return size > Superblock{path}.size() + kMiB;
+void report(const std::string& line) {
+  fs::create_directories(fs::path{kStateReport}.parent_path());
+  write_file(kStateReport, line + "\n");
 }
 
 State mount_state(const Device& device, const Cmdline& cmdline, ModuleLoader& modules) {
-  std::string type = cmdline.get("rancher.state.fstype", "auto");
-  if (type == "auto") type = device.type;
-  if (type.empty() || type == "ambiguous")
-    throw Error{fmt::format("state: {} holds no file system", device.path)};
-  const auto known = words(try_read_file("/proc/filesystems").value_or(""));
-  if (std::ranges::count(known, type) == 0) modules.load(type);
+  try {
+    grow_device(device.path);
+  } catch (const std::exception& error) {
+    announce_error(fmt::format("state: {} does not grow: {}", device.path, error.what()));
+  }
+  mount_checked(device, cmdline.get("rancher.state.fstype", "auto"), kStateFolder, modules);
   State state{.device = device.path};
-  const bool ext = type.starts_with("ext");
-  if (ext && !Superblock{device.path}.clean()) repair(device, false);
-  if (ext) {
-    try {
-      grow_device(device.path);
-      state.can_grow = smaller_than_device(device.path);
-    } catch (const std::exception& error) {
-      announce_error(fmt::format("state: {} does not grow: {}", device.path, error.what()));
-    }
-  }
-  const Mount mount{device.path, kStateFolder, type, MS_NOATIME, ""};
   try {
-    mount_one(mount);
-  } catch (const Error&) {
-    if (!ext) throw;
-    repair(device, true);  // clean, it says, but the kernel knows better
-    mount_one(mount);
-  }
-  try {
+    state.growth = growth_command(device, kStateFolder);
     const fs::path base = fs::path{kStateFolder} / cmdline.get("rancher.state.directory");
+    const bool full = state.growth.empty() && is_full(kStateFolder);
+    if (full)
+      announce_error(fmt::format(
+          "state: {} is full: system Docker works in memory; make room, then reboot", device.path));
     fs::create_directories(base);
-    bind_folders(base);
+    bind_folders(base, full);
   } catch (...) {
     for (const fs::path name : kFolders) ::umount2(("/" / name).c_str(), MNT_DETACH);
     ::umount2(kStateFolder, MNT_DETACH);
     throw;
   }
+  report(fmt::format("{} {}", device.path, device.type));
   return state;
+}
+
+// docker-machine's disk, found or made. `keys` are those of a disk that was made.
+std::optional<Device> b2d_state(std::vector<std::string>& keys) {
+  for (const auto& device : present_devices())
+    if (device.label == kB2dLabel) return device;
+  for (const std::string path : {"/dev/sda", "/dev/vda"}) {
+    const auto device = probe(path);
+    if (!device || !device->empty() || !is_b2d_disk(path)) continue;
+    keys = b2d_keys(b2d_tar(path));
+    announce(fmt::format("formatting {} for the state, as docker-machine asks", path));
+    if (run({"mke2fs", "-q", "-F", "-t", "ext4", "-L", kB2dLabel, path}) == 0) return probe(path);
+    announce_error(fmt::format("{} cannot be formatted", path));
+  }
+  return {};
+}
+
+// Every way to a state that `cmdline` allows, the cheapest first.
+std::optional<Device> find_state(const std::string& spec, const Cmdline& cmdline,
+                                 const Coldplug& coldplug, ModuleLoader& modules,
+                                 std::vector<std::string>& keys) {
+  const auto wanted = [&](const Device& device) { return device_matches(device, spec); };
+  // The recovery console is for a box whose owner may have no passphrase at hand.
+  const Passphrases asked = cmdline.flag("rancher.recovery")           ? Passphrases::none
+                            : cmdline.flag("rancher.state.cryptsetup") ? Passphrases::all
+                                                                       : Passphrases::of_state;
+  const auto look = [&](const WaitLimits& limits) {
+    auto device = wait_for_device(wanted, coldplug, limits);
+    if (device && !is_member(device->type)) return device;
+    return assemble(spec, asked, modules);
+  };
+  scan_members(cmdline, coldplug, modules);
+  auto device = look({});
+  if (device || cmdline.flag("rancher.recovery")) return device;
+  device = b2d_state(keys);
+  if (!device) device = autoformat(cmdline.list("rancher.state.autoformat"));
+  if (!device && cmdline.flag("rancher.state.wait"))
+    device = look({.absent_seconds = kWaitSeconds,
+                   .message = fmt::format("waiting for the state ({})", spec)});
+  return device;
 }
 
 }  // namespace
@@ -228,27 +205,24 @@ State set_up_state(const Cmdline& cmdline, const Coldplug& coldplug, ModuleLoade
   const bool required = cmdline.flag("rancher.state.required");
   std::string reason = "no state was asked for";
   if (!spec.empty() && spec != "none") {
-    const auto wanted = [&](const Device& device) { return device_matches(device, spec); };
-    auto device = wait_for_device(wanted, coldplug, {});
-    if (!device) device = autoformat(cmdline.list("rancher.state.autoformat"));
-    if (!device && cmdline.flag("rancher.state.wait"))
-      device = wait_for_device(wanted, coldplug,
-                               {.absent_seconds = kWaitSeconds,
-                                .message = fmt::format("waiting for the state ({})", spec)});
     reason = fmt::format("no state ({}) was found", spec);
-    if (device) {
-      reason = fmt::format("the state on {} cannot be used", device->path);
-      try {
-        return mount_state(*device, cmdline, modules);
-      } catch (const std::exception& error) {
-        announce_error(error.what());
+    try {
+      std::vector<std::string> keys;
+      if (const auto device = find_state(spec, cmdline, coldplug, modules, keys)) {
+        reason = fmt::format("the state on {} cannot be used", device->path);
+        State state = mount_state(*device, cmdline, modules);
+        write_machine_config(keys, "/var/lib/rancher/conf");
+        return state;
       }
+    } catch (const std::exception& error) {
+      announce_error(error.what());
     }
   }
   if (required)
     throw Error{reason + ", and rancher.state.required forbids to run without"};
   announce(reason + ": running from memory, nothing will be kept");
   use_memory();
+  report("memory " + reason);
   return {};
 }
 

@@ -3,21 +3,26 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "runtime/base/cmdline.h"
 #include "runtime/init/coldplug.h"
 
 namespace ros {
 
+// What became of the state, for `ros os status`: "DEVICE TYPE" or "memory REASON".
+inline constexpr const char* kStateReport = "/run/ros/state";
 inline constexpr const char* kStateFolder = "/state";
 
 // What became of it.
 struct State {
   std::string device;     // "" when the system runs from memory
-  bool can_grow = false;  // the file system is smaller than its device
+  std::vector<std::string> growth = {};  // a command that makes the file system fill its device
 };
 
-// Follows rancher.state.{dev,wait,autoformat,required,directory,fstype}. Without
+// Follows rancher.state.{dev,wait,autoformat,required,directory,fstype,cryptsetup}; puts
+// RAID and LVM together when members are there. With rancher.recovery nothing is
+// formatted. Without
 // a state that can be used it says so on the consoles and uses memory. Afterwards
 // /home, /opt, /var/lib/{rancher,docker,system-docker} and /var/log are there
 // to be written. Throws Error only when rancher.state.required says so.

@@ -23,7 +23,7 @@ constexpr double kFirstPause = 1, kLongestPause = 30;
 Fd take_signals() {
   sigset_t taken;
   ::sigemptyset(&taken);
-  for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGHUP, SIGPIPE})
+  for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGPWR, SIGHUP, SIGPIPE})
     ::sigaddset(&taken, number);
   ::pthread_sigmask(SIG_BLOCK, &taken, nullptr);
   Fd fd{::signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK)};
@@ -57,6 +57,11 @@ pid_t Supervisor::once(Command command, std::function<void(int)> ended) {
   return pid;
 }
 
+void Supervisor::power_off_on(int fd, std::function<bool()> ready) {
+  button_ = fd;
+  pressed_ = std::move(ready);
+}
+
 void Supervisor::collected(pid_t pid, int status) {
   if (const auto found = once_.find(pid); found != once_.end()) {
     const auto ended = std::move(found->second);
@@ -87,16 +92,17 @@ void Supervisor::reap() {
 }
 
 std::vector<Ending> Supervisor::wait(double until) {
-  pollfd waiting{signals_.get(), POLLIN, 0};
+  pollfd waiting[] = {{signals_.get(), POLLIN, 0}, {button_, POLLIN, 0}};
   const double left = until - uptime();
-  ::poll(&waiting, 1, until > 0 ? static_cast<int>(std::ceil(std::max(left, 0.0) * 1000)) : -1);
+  ::poll(waiting, 2, until > 0 ? static_cast<int>(std::ceil(std::max(left, 0.0) * 1000)) : -1);
   std::vector<Ending> asked;
   signalfd_siginfo info{};
   while (::read(signals_.get(), &info, sizeof info) == sizeof info) {
     if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT) asked.push_back(Ending::reboot);
-    if (info.ssi_signo == SIGUSR2) asked.push_back(Ending::poweroff);
+    if (info.ssi_signo == SIGUSR2 || info.ssi_signo == SIGPWR) asked.push_back(Ending::poweroff);
     if (info.ssi_signo == SIGUSR1) asked.push_back(Ending::halt);
   }
+  if (waiting[1].revents && pressed_()) asked.push_back(Ending::poweroff);
   reap();
   return asked;
 }

@@ -25,8 +25,11 @@ class Supervisor {
   // Starts it once; `ended` gets its exit status.
   pid_t once(Command command, std::function<void(int)> ended);
 
-  // Reaps and restarts until a signal asks for an end: TERM and INT reboot,
-  // USR2 powers off, USR1 halts (as busybox's init takes them).
+  // Calls `ready` whenever `fd` is readable; its true powers off. `fd` stays the caller's.
+  void power_off_on(int fd, std::function<bool()> ready);
+
+  // Reaps and restarts until something asks for an end: TERM and INT (Ctrl-Alt-Del)
+  // reboot, USR2, PWR and the power button power off, USR1 halts.
   Ending run();
 
   // No restarts from here on. Runs `command` to its end or until `deadline`
@@ -53,6 +56,8 @@ class Supervisor {
   bool wait_until(const std::function<bool()>& done, double deadline);
 
   Fd signals_;
+  int button_ = -1;
+  std::function<bool()> pressed_;
   std::map<std::string, Kept> kept_;
   std::map<pid_t, std::function<void(int)>> once_;
   bool stopping_ = false;

@@ -22,7 +22,7 @@ constexpr const char* kHelp =
     "\n"
     "  config    show and change the configuration (get, set, merge, export, …)\n"
     "  service   the system services (list, ps, logs, restart, stop, start)\n"
-    "  os        the system itself (version)\n"
+    "  os        the system itself (version, status)\n"
     "\n"
     "  reboot, poweroff, halt, shutdown    also commands of their own\n"
     "  wait-for-docker                     returns when user Docker answers\n"
@@ -50,6 +50,8 @@ const std::map<std::string, Verb>& verbs() {
       {"shutdown", power("shutdown")},
       {"system-docker", system_docker_verb},
       {"wait-for-docker", wait_for_docker_verb},
+      {"early-config", early_config_verb},
+      {"bootcmd", bootcmd_verb},
       {"sysinit", sysinit_verb},
       {"stop-all", stop_all_verb},
       {"console-init", console_init_verb},

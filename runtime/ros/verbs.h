@@ -18,6 +18,8 @@ int system_docker_verb(const Arguments& arguments);
 int wait_for_docker_verb(const Arguments& arguments);
 
 // For the system itself.
+int early_config_verb(const Arguments& arguments);  // started by init: what it needs of YAML
+int bootcmd_verb(const Arguments& arguments);       // started by init, before the state
 int sysinit_verb(const Arguments& arguments);       // started by init; supervises the services
 int stop_all_verb(const Arguments& arguments);      // started by init when going down
 int console_init_verb(const Arguments& arguments);  // main process of service console

@@ -1,0 +1,60 @@
+// `ros early-config` and `ros bootcmd`: init, which reads no YAML, starts them before
+// the state is there (runtime/init/early_config.h).
+#include <fmt/format.h>
+
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+#include "runtime/config/load.h"
+#include "runtime/ros/announce.h"
+#include "runtime/ros/process.h"
+#include "runtime/ros/verbs.h"
+
+namespace ros {
+namespace {
+
+constexpr const char* kEarlyConfig = "/run/ros/early-config";
+
+std::string parameter(const std::string& name, const std::string& value) {
+  return fmt::format("{}=\"{}\" ", name, replace_all(value, "\"", "\\\""));
+}
+
+}  // namespace
+
+int early_config_verb(const Arguments&) {
+  const Config config = load_config("/", {.command_line = false});
+  std::string line;
+  if (const Value* state = config.find("rancher.state"))
+    for (const auto& [name, value] : state->members())
+      line += parameter("rancher.state." + name, value.is_list()
+                                                     ? "[" + join(value.as_texts(), ",") + "]"
+                                                     : value.text());
+  if (const Value* list = config.find("bootcmd"); list && !list->items().empty())
+    line += parameter("cc.bootcmd", "true");
+  fs::create_directories(fs::path{kEarlyConfig}.parent_path());
+  write_file(kEarlyConfig, line);
+  return 0;
+}
+
+int bootcmd_verb(const Arguments&) {
+  const Config config = load_config();
+  const Value* list = config.find("bootcmd");
+  if (!list) return 0;
+  for (const auto& item : list->items()) {
+    const auto argv = item.is_list() ? item.as_texts()
+                                     : std::vector<std::string>{"/bin/sh", "-c", item.text()};
+    if (argv.empty()) continue;
+    int status = 127;
+    try {
+      status = run(argv);
+    } catch (const Error& error) {
+      announce_error(error.what());
+    }
+    const auto& at = item.position();
+    if (status != 0)
+      announce_error(fmt::format("{}:{}:{}: bootcmd {} ended with status {}", at.file, at.line,
+                                 at.column, quote(argv), status));
+  }
+  return 0;
+}
+
+}  // namespace ros

@@ -1,0 +1,107 @@
+// State on other file systems than ext4, and on a disk that is encrypted.
+#include <catch2/catch.hpp>
+
+#include "tests/boot/scenario.h"
+
+using namespace proof;
+
+namespace {
+
+constexpr const char* kPassphrase = "correct horse";
+
+Machine machine_with(std::string name, const fs::path& disk, const std::string& state) {
+  return {.name = std::move(name),
+          .disks = {{.path = disk, .bus = Bus::virtio}},
+          .arguments = {"-kernel", artifact("amd64", "vmlinuz").string(), "-initrd",
+                        artifact("amd64", "initrd").string(), "-append",
+                        "console=tty1 console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 "
+                        "rancher.state.dev=" +
+                            state}};
+}
+
+// A disk with a vendor's oem-config.yml, labelled RANCHER_OEM.
+fs::path oem_disk(const fs::path& folder, std::string_view config) {
+  const fs::path disk = empty_disk(folder, 32ULL << 20);
+  fs::create_directories(folder / "oem");
+  ros::write_file(folder / "oem/oem-config.yml", config);
+  check_output({"mke2fs", "-q", "-t", "ext4", "-L", "RANCHER_OEM", "-d", (folder / "oem").string(),
+                disk.string()});
+  return disk;
+}
+
+// The file system was made for half of the disk; growing runs beside the rest.
+void check_grows(Guest& guest) {
+  guest.run("timeout 60 sh -c 'until [ $(df -m /state | awk \"NR == 2 { print \\$2 }\") -gt 800 ];"
+            " do sleep 1; done'");
+}
+
+}  // namespace
+
+TEST_CASE("state: XFS grows to its disk and outlives a reboot", "[boot]") {
+  ros::TempDir dir;
+  const fs::path disk = empty_disk(dir.path(), 1ULL << 30);
+  // An XFS label has at most 12 letters, so it cannot be RANCHER_STATE.
+  check_output({"mkfs.xfs", "-q", "-L", "BOX_STATE", "-d", "size=512m", disk.string()});
+  auto machine = machine_with("state-xfs", disk, "LABEL=BOX_STATE");
+  ros::TempDir oem;  // found by its label, for what comes after the state
+  machine.disks.push_back({.path = oem_disk(oem.path(), "hostname: from-oem\nwrite_files:\n"
+                                                        "  - {path: /etc/oem, content: here}\n"),
+                           .bus = Bus::virtio});
+  Guest guest{machine};
+  guest.expect_ready();
+  CHECK(guest.run("hostname") == "from-oem");
+  CHECK(guest.run("cat /etc/oem") == "here");  // the console's container sees it as well
+  CHECK(guest.run("findmnt -n -o SOURCE,FSTYPE /state") == "/dev/vda xfs");
+  CHECK_THAT(guest.run("ros os status"), Catch::Contains("/dev/vda xfs"));
+  check_grows(guest);
+  make_image(guest);
+  check_whole(guest);
+  guest.root("echo kept > /var/lib/rancher/kept");
+  guest.reboot();
+  CHECK(guest.run("cat /var/lib/rancher/kept") == "kept");
+}
+
+TEST_CASE("state: btrfs on LUKS, opened by the passphrase typed at the console", "[boot]") {
+  ros::TempDir dir;
+  const fs::path plain = empty_disk(dir.path(), 1ULL << 30);
+  const fs::path disk = dir.path() / "luks.img";
+  check_output({"mkfs.btrfs", "-q", "-L", "RANCHER_STATE", "-b", "512m", plain.string()});
+  // Needs no device mapper, so no root. Few iterations: the guest is emulated.
+  check_output({"qemu-img", "convert", "-f", "raw", "-O", "luks", "--object",
+                std::string{"secret,id=key,data="} + kPassphrase, "-o",
+                "key-secret=key,iter-time=50", plain.string(), disk.string()});
+  Guest guest{machine_with("state-luks", disk, "/dev/vda")};
+  guest.expect("/dev/vda is encrypted. Passphrase", seconds{300});
+  guest.type("wrong\n");
+  guest.expect("does not open /dev/vda", seconds{120});
+  guest.type(std::string{kPassphrase} + "\n");
+  guest.expect_ready();
+  CHECK_THAT(guest.console(), !Catch::Contains(kPassphrase));
+  CHECK(guest.run("findmnt -n -o SOURCE,FSTYPE /state") == "/dev/mapper/luks-vda btrfs");
+  CHECK_THAT(guest.run("ros os status"), Catch::Contains("/dev/mapper/luks-vda btrfs"));
+  check_grows(guest);
+  make_image(guest);
+  check_whole(guest);
+}
+
+TEST_CASE("state: the OEM partition that is named says where the state is", "[boot]") {
+  ros::TempDir dir, oem;
+  const fs::path disk = state_disk(dir.path());
+  check_output({"e2label", disk.string(), "ELSEWHERE"});
+  auto machine = machine_with("state-oem", disk, "LABEL=ELSEWHERE");
+  machine.disks.push_back({.path = oem_disk(oem.path(),
+                                            "hostname: from-oem\n"
+                                            "rancher:\n  state:\n    dev: LABEL=ELSEWHERE\n"
+                                            "bootcmd:\n"
+                                            "  - 'echo \"$(findmnt -n -o SOURCE /state)\" > /run/as-text'\n"
+                                            "  - [touch, /run/as list]\n"),
+                           .bus = Bus::virtio});
+  auto& line = machine.arguments.back();
+  line.replace(line.find("rancher.state.dev="), std::string::npos,
+               "rancher.state.oem_dev=LABEL=RANCHER_OEM");
+  Guest guest{machine};
+  guest.expect_ready();
+  CHECK(guest.run("findmnt -n -o SOURCE /state") == "/dev/vda");
+  CHECK(guest.run("hostname") == "from-oem");
+  CHECK(guest.root("echo \"[$(cat /run/as-text)]\"; ls '/run/as list'") == "[]\n/run/as list");
+}
