@@ -65,21 +65,52 @@ using enum KeyType;
 
 #define NETWORK_DEVICE_KEYS(prefix)                                                             \
   {prefix, section, "settings of the interfaces that match this name"},                         \
+  {prefix ".accept_ra", boolean, "take IPv6 addresses and routes from router advertisements"},  \
   {prefix ".address", text, "IPv4 or IPv6 address, as ADDRESS/BITS"},                           \
   {prefix ".addresses", texts, "further addresses"},                                            \
-  {prefix ".bond_opts", text_map, "options of a bond"},                                         \
+  {prefix ".bond", text, "bond it joins"},                                                      \
+  {prefix ".bond_opts", text_map, "options of a bond, by their names in /sys/class/net/NAME/bonding"},\
   {prefix ".bridge", text, "bridge it joins, or true when it is one"},                          \
-  {prefix ".dhcp", boolean, "ask for an address"},                                              \
-  {prefix ".dhcp_args", text, "further arguments for the DHCP client"},                         \
+  {prefix ".dhcp", boolean, "ask for an IPv4 address, and for IPv6 when routers say so"},       \
+  {prefix ".dhcp6", boolean, "ask for an IPv6 address whatever routers say, or never"},         \
+  {prefix ".dhcp_args", text, "further arguments for dhcpcd"},                                  \
   {prefix ".gateway", text, "IPv4 gateway"},                                                    \
   {prefix ".gateway_ipv6", text, "IPv6 gateway"},                                               \
   {prefix ".ipv4ll", boolean, "take a link-local IPv4 address"},                                \
   {prefix ".mac", text, "match by hardware address instead of by name"},                        \
-  {prefix ".mtu", integer, "largest packet"},                                                   \
-  {prefix ".bond", text, "bond it joins"},                                                      \
-  {prefix ".post_up", commands, "commands after it is up"},                                     \
+  {prefix ".match", text, "match by this: a name, a pattern or mac:ADDRESS"},                   \
+  {prefix ".metric", integer, "of its routes; the smallest is preferred"},                      \
+  {prefix ".mtu", integer, "largest packet, in bytes"},                                         \
+  {prefix ".post_up", commands, "commands when it has an address"},                             \
   {prefix ".pre_up", commands, "commands before it is up"},                                     \
-  {prefix ".vlans", text, "VLANs on it, as ID[:NAME], separated by commas"}
+  {prefix ".routes", sections, "further routes"},                                               \
+  {prefix ".routes.[].metric", integer, "when not the interface's"},                            \
+  {prefix ".routes.[].to", text, "NETWORK/BITS, or default"},                                   \
+  {prefix ".routes.[].via", text, "gateway"},                                                   \
+  {prefix ".vlans", text, "VLANs on it, as ID[:NAME], separated by commas"},                    \
+  {prefix ".wifi_network", text, "network of rancher.network.wifi_networks that it joins"}
+
+#define WIFI_KEYS(prefix)                                                                       \
+  {prefix, section, "a wireless network"},                                                      \
+  {prefix ".address", text, "fixed address in it, as ADDRESS/BITS"},                            \
+  {prefix ".anonymous_identity", text, "identity shown outside the tunnel"},                    \
+  {prefix ".ca_certs", texts, "files of authorities"},                                          \
+  {prefix ".client_certs", texts, "files of certificates"},                                     \
+  {prefix ".eap", text, "method of authentication"},                                            \
+  {prefix ".eapol_flags", integer, "flags of EAPOL"},                                           \
+  {prefix ".gateway", text, "gateway for the fixed address"},                                   \
+  {prefix ".group", text, "ciphers for groups"},                                                \
+  {prefix ".identity", text, "name of the user"},                                               \
+  {prefix ".key_mgmt", text, "WPA-PSK, WPA-EAP, NONE …"},                                       \
+  {prefix ".pairwise", text, "ciphers for one station"},                                        \
+  {prefix ".password", text, "password of the user"},                                           \
+  {prefix ".phases", texts, "parameters of phases 1 and 2"},                                    \
+  {prefix ".priority", integer, "the largest is preferred"},                                    \
+  {prefix ".private_key_passwds", texts, "passwords of the keys"},                              \
+  {prefix ".private_keys", texts, "files of private keys"},                                     \
+  {prefix ".psk", text, "passphrase, or 64 hexadecimal digits"},                                \
+  {prefix ".scan_ssid", integer, "1 for a hidden network"},                                     \
+  {prefix ".ssid", text, "name of the network"}
 
 const std::vector<Key> kKeys = {
     {"bootcmd", commands, "commands run before the state partition is mounted"},
@@ -114,19 +145,23 @@ const std::vector<Key> kKeys = {
     {"rancher.modules", texts, "kernel modules to load, with parameters after a blank"},
 
     {"rancher.network", section, "network settings"},
-    {"rancher.network.dhcp_timeout", integer, "seconds to wait for an address"},
+    {"rancher.network.dhcp_timeout", integer, "seconds that post_up and post_cmds wait for an address; asking goes on"},
     {"rancher.network.dns", section, "name servers"},
     {"rancher.network.dns.nameservers", texts, "addresses of name servers"},
     {"rancher.network.dns.search", texts, "domains searched"},
     {"rancher.network.http_proxy", text, "proxy for http"},
     {"rancher.network.https_proxy", text, "proxy for https"},
-    {"rancher.network.interfaces", section, "interfaces by name, pattern or mac=…"},
+    {"rancher.network.interfaces", section, "interfaces by name, pattern or mac:…; those not named stay down"},
     NETWORK_DEVICE_KEYS("rancher.network.interfaces.*"),
+    {"rancher.network.modem_networks", section, "modems by interface"},
+    {"rancher.network.modem_networks.*", section, "a modem"},
+    {"rancher.network.modem_networks.*.apn", text, "access point of the provider"},
+    {"rancher.network.modem_networks.*.extra_args", text, "more of mmcli's --simple-connect"},
     {"rancher.network.no_proxy", text, "hosts reached without a proxy"},
     {"rancher.network.post_cmds", commands, "commands after the network is set up"},
     {"rancher.network.pre_cmds", commands, "commands before the network is set up"},
-    {"rancher.network.modem_networks", any, "settings of modems"},
-    {"rancher.network.wifi_networks", any, "settings of wireless networks"},
+    {"rancher.network.wifi_networks", section, "wireless networks by a name of your choice"},
+    WIFI_KEYS("rancher.network.wifi_networks.*"),
 
     {"rancher.ntp", section, "time synchronisation"},
     {"rancher.ntp.servers", texts, "time servers, besides those that DHCP names"},
