@@ -375,6 +375,8 @@ std::vector<Link> present_links(const fs::path& root) {
     }
     const fs::path master = fs::read_symlink(it->path() / "master", ignored);
     link.master = master.filename().string();
+    link.index = static_cast<int>(Value::scalar(read("ifindex")).as_int().value_or(0));
+    if (link.index == 0) continue;  // it is just going
     links.push_back(std::move(link));
   }
   return links;

@@ -17,6 +17,7 @@ struct Link {
   std::string mac;     // the card's own, also while it is in a bond
   std::string kind;    // DEVTYPE of its uevent: vlan, bond, bridge, wlan …; empty: a card
   std::string master;  // the bond or bridge it is in
+  int index = 0;       // the kernel's; never used again for another link
 };
 
 std::vector<Link> present_links(const fs::path& root = "/");

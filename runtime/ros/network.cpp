@@ -52,8 +52,8 @@ void run_ip(const std::vector<std::vector<std::string>>& lines) {
   std::string input;
   for (const auto& line : lines) input += join(line, " ") + "\n";
   log::debug("ip: " + replace_all(input, "\n", "; "));
-  const auto [status, output] = capture_bounded(
-      {"/bin/sh", "-c", "exec ip -force -batch - 2>&1"}, input, kMostOutput);
+  const auto [status, output] =
+      capture_bounded({"/bin/sh", "-c", "exec ip -force -batch - 2>&1"}, input, kMostOutput);
   std::string message;
   for (const auto& text : split(output, '\n')) {
     constexpr std::string_view kFailed = "Command failed -:";
@@ -110,7 +110,7 @@ class Network {
  private:
   struct Applied {
     std::string made, settings;
-    bool seen = false;  // it was there; one that could not be made is not tried for ever
+    int index = 0;  // 0: it was not there yet; one that cannot be made is not tried for ever
   };
 
   void take_back();
@@ -188,22 +188,27 @@ void Network::apply(const std::vector<const Interface*>& fresh) {
     if (interface->asks) pending_.insert_or_assign(interface->name, *interface);
   }
   report(problems);
-  patience_end_ = Clock::now() + std::chrono::seconds{config_.integer(
-                                     "rancher.network.dhcp_timeout", kDhcpTimeout)};
+  patience_end_ = Clock::now() + std::chrono::seconds{
+                                     config_.integer("rancher.network.dhcp_timeout", kDhcpTimeout)};
 }
 
 // Brings what is there in line with the plan.
 void Network::settle() {
   const auto present = present_links();
-  std::set<std::string> names;
-  for (const auto& link : present) names.insert(link.name);
+  const auto index_of = [&](const std::string& name) {
+    const auto link = std::find_if(present.begin(), present.end(),
+                                   [&](const Link& each) { return each.name == name; });
+    return link == present.end() ? 0 : link->index;
+  };
   for (auto it = applied_.begin(); it != applied_.end();) {
-    const bool there = names.contains(it->first);
-    if (there || !it->second.seen) {
-      it->second.seen = it->second.seen || there;
+    int& index = it->second.index;
+    const int now = index_of(it->first);
+    if (index == 0 || index == now) {
+      index = now;
       ++it;
       continue;
     }
+    // Gone, or another one by now that has its name.
     children_.remove(it->first);
     pending_.erase(it->first);
     it = applied_.erase(it);
@@ -213,10 +218,9 @@ void Network::settle() {
   std::vector<const Interface*> fresh;
   for (const auto& interface : plan.interfaces) {
     const auto [it, is_new] = applied_.try_emplace(
-        interface.name, Applied{interface.made, to_yaml(interface.settings), false});
-    if (!is_new) continue;
-    it->second.seen = names.contains(interface.name);
-    fresh.push_back(&interface);
+        interface.name,
+        Applied{interface.made, to_yaml(interface.settings), index_of(interface.name)});
+    if (is_new) fresh.push_back(&interface);
   }
   if (!fresh.empty()) apply(fresh);
   record();
