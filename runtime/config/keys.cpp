@@ -90,6 +90,28 @@ using enum KeyType;
   {prefix ".vlans", text, "VLANs on it, as ID[:NAME], separated by commas"},                    \
   {prefix ".wifi_network", text, "network of rancher.network.wifi_networks that it joins"}
 
+#define WIFI_KEYS(prefix)                                                                       \
+  {prefix, section, "a wireless network"},                                                      \
+  {prefix ".address", text, "fixed address in it, as ADDRESS/BITS"},                            \
+  {prefix ".anonymous_identity", text, "identity shown outside the tunnel"},                    \
+  {prefix ".ca_certs", texts, "files of authorities"},                                          \
+  {prefix ".client_certs", texts, "files of certificates"},                                     \
+  {prefix ".eap", text, "method of authentication"},                                            \
+  {prefix ".eapol_flags", integer, "flags of EAPOL"},                                           \
+  {prefix ".gateway", text, "gateway for the fixed address"},                                   \
+  {prefix ".group", text, "ciphers for groups"},                                                \
+  {prefix ".identity", text, "name of the user"},                                               \
+  {prefix ".key_mgmt", text, "WPA-PSK, WPA-EAP, NONE …"},                                       \
+  {prefix ".pairwise", text, "ciphers for one station"},                                        \
+  {prefix ".password", text, "password of the user"},                                           \
+  {prefix ".phases", texts, "parameters of phases 1 and 2"},                                    \
+  {prefix ".priority", integer, "the largest is preferred"},                                    \
+  {prefix ".private_key_passwds", texts, "passwords of the keys"},                              \
+  {prefix ".private_keys", texts, "files of private keys"},                                     \
+  {prefix ".psk", text, "passphrase, or 64 hexadecimal digits"},                                \
+  {prefix ".scan_ssid", integer, "1 for a hidden network"},                                     \
+  {prefix ".ssid", text, "name of the network"}
+
 const std::vector<Key> kKeys = {
     {"bootcmd", commands, "commands run before the state partition is mounted"},
     {"hostname", text, "name of the machine"},
@@ -124,19 +146,23 @@ const std::vector<Key> kKeys = {
     {"rancher.modules", texts, "kernel modules to load, with parameters after a blank"},
 
     {"rancher.network", section, "network settings"},
-    {"rancher.network.dhcp_timeout", integer, "seconds to wait for an address"},
+    {"rancher.network.dhcp_timeout", integer, "seconds that post_up and post_cmds wait for an address; asking goes on"},
     {"rancher.network.dns", section, "name servers"},
     {"rancher.network.dns.nameservers", texts, "addresses of name servers"},
     {"rancher.network.dns.search", texts, "domains searched"},
     {"rancher.network.http_proxy", text, "proxy for http"},
     {"rancher.network.https_proxy", text, "proxy for https"},
-    {"rancher.network.interfaces", section, "interfaces by name, pattern or mac=…"},
+    {"rancher.network.interfaces", section, "interfaces by name, pattern or mac:…; those not named stay down"},
     NETWORK_DEVICE_KEYS("rancher.network.interfaces.*"),
+    {"rancher.network.modem_networks", section, "modems by interface"},
+    {"rancher.network.modem_networks.*", section, "a modem"},
+    {"rancher.network.modem_networks.*.apn", text, "access point of the provider"},
+    {"rancher.network.modem_networks.*.extra_args", text, "more of mmcli's --simple-connect"},
     {"rancher.network.no_proxy", text, "hosts reached without a proxy"},
     {"rancher.network.post_cmds", commands, "commands after the network is set up"},
     {"rancher.network.pre_cmds", commands, "commands before the network is set up"},
-    {"rancher.network.modem_networks", any, "settings of modems"},
-    {"rancher.network.wifi_networks", any, "settings of wireless networks"},
+    {"rancher.network.wifi_networks", section, "wireless networks by a name of your choice"},
+    WIFI_KEYS("rancher.network.wifi_networks.*"),
 
     {"rancher.ntp", section, "time synchronisation"},
     {"rancher.ntp.servers", texts, "time servers, besides those that DHCP names"},

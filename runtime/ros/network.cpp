@@ -1,290 +1,316 @@
-// `ros netconf`: sets up interfaces as rancher.network says and then holds
-// dhcpcd, which asks for addresses, keeps asking, and follows cables.
-#include <fnmatch.h>
+// `ros netconf`, the network service: carries out the plan (net_plan.h), and does so
+// again whenever the kernel says that a link has come or gone.
+//
+// What was set is written down in kRecord. A service that starts anew takes back
+// what its configuration no longer wants and leaves the rest alone, so that
+// `ros service restart network` over ssh cuts nobody off without a reason.
 #include <fmt/format.h>
-#include <strings.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <array>
 #include <map>
+#include <nlohmann/json.hpp>
+#include <set>
 
 #include "runtime/base/error.h"
-#include "runtime/base/file.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
-#include "runtime/config/load.h"
 #include "runtime/ros/announce.h"
-#include "runtime/ros/netconf.h"
+#include "runtime/ros/net_children.h"
+#include "runtime/ros/net_leases.h"
+#include "runtime/ros/net_plan.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/verbs.h"
 
 namespace ros {
 namespace {
 
-constexpr const char* kLeases = "/run/ros/dhcp";
-constexpr const char* kTimeSources = "/run/ros/chrony";
+using Clock = std::chrono::steady_clock;
 
-void try_run(const std::vector<std::string>& argv) {
+constexpr const char* kRecord = "/run/ros/net/interfaces.json";
+constexpr const char* kProxyProfile = "/etc/profile.d/proxy.sh";
+constexpr std::size_t kMostOutput = 1 << 20;
+constexpr std::int64_t kDhcpTimeout = 10;  // seconds
+
+void guarded(const std::function<void()>& work) {
   try {
-    if (const int status = run(argv); status != 0) {
-      announce_error(fmt::format("network: {} ended with status {}", quote(argv), status));
+    work();
+  } catch (const std::exception& error) {
+    announce_error(fmt::format("network: {}", error.what()));
+  }
+}
+
+// One `ip -batch` for all lines. It says "Command failed -:LINE" after each message.
+void run_ip(const std::vector<std::vector<std::string>>& lines) {
+  std::string input;
+  for (const auto& line : lines) input += join(line, " ") + "\n";
+  log::debug("ip: " + replace_all(input, "\n", "; "));
+  const auto [status, output] =
+      capture_bounded({"/bin/sh", "-c", "exec ip -force -batch - 2>&1"}, input, kMostOutput);
+  std::string message;
+  for (const auto& text : split(output, '\n')) {
+    constexpr std::string_view kFailed = "Command failed -:";
+    if (!text.starts_with(kFailed)) {
+      if (!trim(text).empty()) message = std::string{trim(text)};
+      continue;
     }
-  } catch (const Error& error) {
-    announce_error(error.what());
+    const auto number = Value::scalar(text.substr(kFailed.size())).as_int().value_or(0);
+    const auto index = static_cast<std::size_t>(number - 1);
+    announce_error(fmt::format("network: ip {}: {}",
+                               index < lines.size() ? join(lines[index], " ") : "", message));
+    message.clear();
   }
+  if (status != 0 && !message.empty()) announce_error("network: ip: " + message);
 }
 
-void run_commands(const Value* list, const std::string& interface) {
-  if (!list) return;
-  for (const auto& item : list->items()) {
-    auto argv = item.is_list() ? item.as_texts()
-                               : std::vector<std::string>{"/bin/sh", "-c", item.text()};
-    for (auto& word : argv) word = replace_all(word, "$iface", interface);
-    if (!argv.empty()) try_run(argv);
-  }
-}
-
-std::vector<std::string> present_interfaces() {
-  std::vector<std::string> names;
-  boost::system::error_code ignored;
-  for (fs::directory_iterator it{"/sys/class/net", ignored}, end; it != end;
-       it.increment(ignored)) {
-    if (it->path().filename() != "lo") names.push_back(it->path().filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-std::string mac_of(const std::string& interface) {
-  return std::string{
-      trim(try_read_file("/sys/class/net/" + interface + "/address").value_or(""))};
-}
-
-// Bridges, bonds and VLANs are made; members are put into them.
-void make_links(const std::string& name, const Value& settings) {
-  const auto text = [&](const char* key) {
-    const Value* member = settings.find(key);
-    return member ? member->text() : std::string{};
+void carry_out(const Operations& steps) {
+  std::vector<std::vector<std::string>> lines;
+  const auto flush = [&] {
+    if (!lines.empty()) guarded([&] { run_ip(lines); });
+    lines.clear();
   };
-  const bool present = fs::exists("/sys/class/net/" + name);
-  if (text("bridge") == "true" && !present) {
-    try_run({"ip", "link", "add", name, "type", "bridge"});
-  }
-  if (const Value* options = settings.find("bond_opts"); options && !present) {
-    std::vector<std::string> argv{"ip", "link", "add", name, "type", "bond"};
-    for (const auto& [key, value] : as_pairs(*options)) {
-      argv.push_back(key);
-      argv.push_back(value);
+  for (const auto& step : steps) {
+    if (step.kind == Operation::Kind::ip) {
+      lines.push_back(step.words);
+      continue;
     }
-    try_run(argv);
+    flush();
+    guarded([&] {
+      if (step.kind == Operation::Kind::write) return write_file(step.words[0], step.words[1]);
+      if (const int status = run(step.words); status != 0)
+        announce_error(fmt::format("network: {} ended with status {}", quote(step.words), status));
+    });
   }
-  for (const auto& vlan : split(text("vlans"), ',')) {
-    if (trim(vlan).empty()) continue;
-    const auto parts = split(trim(vlan), ':');
-    const std::string child = parts.size() > 1 ? parts[1] : name + "." + parts[0];
-    try_run({"ip", "link", "add", "link", name, "name", child, "type", "vlan", "id", parts[0]});
+  flush();
+}
+
+Fd link_changes() {
+  Fd socket{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)};
+  sockaddr_nl local{};
+  local.nl_family = AF_NETLINK;
+  local.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+  if (!socket || ::bind(socket.get(), reinterpret_cast<sockaddr*>(&local), sizeof local) != 0) {
+    throw Error::from_errno("cannot listen to network changes");
+  }
+  return socket;
+}
+
+class Network {
+ public:
+  explicit Network(Config config) : config_(std::move(config)) {}
+  int serve();
+
+ private:
+  struct Applied {
+    std::string made, settings;
+    int index = 0;  // 0: it was not there yet; one that cannot be made is not tried for ever
+  };
+
+  void take_back();
+  void settle();
+  void apply(const std::vector<const Interface*>& fresh);
+  void finish_due();
+  void record() const;
+  void report(const std::vector<Error>& problems);
+  int wait_ms() const;
+
+  const Config config_;
+  std::map<std::string, Applied> applied_;
+  std::map<std::string, Interface> pending_;  // post_up waits for an address
+  std::set<std::string> said_;
+  Children children_;
+  Clock::time_point patience_end_ = Clock::time_point::max();
+  bool post_cmds_ran_ = false;
+};
+
+void Network::report(const std::vector<Error>& problems) {
+  for (const auto& problem : problems) {
+    if (said_.insert(problem.what()).second) announce_error(problem.what());
   }
 }
 
-void join_links(const std::string& name, const Value& settings) {
-  for (const char* kind : {"bond", "bridge"}) {
-    const Value* master = settings.find(kind);
-    if (!master || master->as_bool() || master->text().empty()) continue;
-    if (std::string_view{kind} == "bond") try_run({"ip", "link", "set", name, "down"});
-    try_run({"ip", "link", "set", name, "master", master->text()});
+void Network::record() const {
+  nlohmann::json all = nlohmann::json::object();
+  for (const auto& [name, applied] : applied_) all[name] = {applied.made, applied.settings};
+  write_file_atomically(kRecord, all.dump() + "\n");
+}
+
+// What an earlier run of the service has set and this one would set otherwise.
+void Network::take_back() {
+  const auto text = try_read_file(kRecord);
+  if (!text) return;
+  const auto before = nlohmann::json::parse(*text, nullptr, false);
+  if (!before.is_object()) return;
+  const auto present = present_links();
+  const auto plan = plan_network(config_, present);
+  Operations steps;
+  for (const auto& [name, entry] : before.items()) {
+    const auto made = entry.at(0).get<std::string>();
+    const auto same = [&, &name = name, &entry = entry](const Interface& interface) {
+      return interface.name == name && interface.made == made &&
+             to_yaml(interface.settings) == entry.at(1).get<std::string>();
+    };
+    const auto there = [&, &name = name](const Link& link) { return link.name == name; };
+    if (std::any_of(plan.interfaces.begin(), plan.interfaces.end(), same) ||
+        std::none_of(present.begin(), present.end(), there) || name == "lo") {
+      continue;
+    }
+    for (auto& step : undo(name, !made.empty())) steps.push_back(std::move(step));
+    for (const char* protocol : {".4", ".6"}) fs::remove(fs::path{kLeases} / (name + protocol));
   }
-  if (const Value* mtu = settings.find("mtu")) {
-    try_run({"ip", "link", "set", name, "mtu", mtu->text()});
+  carry_out(steps);
+}
+
+void Network::apply(const std::vector<const Interface*>& fresh) {
+  Operations steps;
+  for (const Interface* interface : fresh) {
+    steps.insert(steps.end(), interface->make.begin(), interface->make.end());
   }
-  try_run({"ip", "link", "set", name, "up"});
+  for (const Interface* interface : fresh) {
+    steps.insert(steps.end(), interface->set_up.begin(), interface->set_up.end());
+    if (!interface->asks) {
+      steps.insert(steps.end(), interface->post_up.begin(), interface->post_up.end());
+    }
+  }
+  carry_out(steps);
+  std::vector<Error> problems;
+  for (const Interface* interface : fresh) {
+    for (auto& client : clients_of(config_, *interface, problems)) {
+      children_.add(interface->name, std::move(client));
+    }
+    if (interface->asks) pending_.insert_or_assign(interface->name, *interface);
+  }
+  report(problems);
+  patience_end_ = Clock::now() + std::chrono::seconds{
+                                     config_.integer("rancher.network.dhcp_timeout", kDhcpTimeout)};
+}
+
+// Brings what is there in line with the plan.
+void Network::settle() {
+  const auto present = present_links();
+  const auto index_of = [&](const std::string& name) {
+    const auto link = std::find_if(present.begin(), present.end(),
+                                   [&](const Link& each) { return each.name == name; });
+    return link == present.end() ? 0 : link->index;
+  };
+  for (auto it = applied_.begin(); it != applied_.end();) {
+    int& index = it->second.index;
+    const int now = index_of(it->first);
+    if (index == 0 || index == now) {
+      index = now;
+      ++it;
+      continue;
+    }
+    // Gone, or another one by now that has its name.
+    children_.remove(it->first);
+    pending_.erase(it->first);
+    it = applied_.erase(it);
+  }
+  const auto plan = plan_network(config_, present);
+  report(plan.problems);
+  std::vector<const Interface*> fresh;
+  for (const auto& interface : plan.interfaces) {
+    const auto [it, is_new] = applied_.try_emplace(
+        interface.name,
+        Applied{interface.made, to_yaml(interface.settings), index_of(interface.name)});
+    if (is_new) fresh.push_back(&interface);
+  }
+  if (!fresh.empty()) apply(fresh);
+  record();
+}
+
+// Runs post_up of interfaces that have an address, or have had their time, and
+// post_cmds once all are done.
+void Network::finish_due() {
+  const bool over = Clock::now() >= patience_end_;
+  const auto known = pending_.empty() ? std::vector<Address>{} : addresses();
+  for (auto it = pending_.begin(); it != pending_.end();) {
+    const auto& name = it->first;
+    const bool has_address = std::any_of(known.begin(), known.end(), [&](const Address& address) {
+      return address.interface == name;
+    });
+    if (!has_address && !over) {
+      ++it;
+      continue;
+    }
+    carry_out(it->second.post_up);
+    it = pending_.erase(it);
+  }
+  if (pending_.empty() && !post_cmds_ran_) {
+    post_cmds_ran_ = true;
+    carry_out(commands_of(config_.find("rancher.network.post_cmds"), ""));
+  }
+}
+
+int Network::wait_ms() const {
+  int wait = children_.due_ms();
+  if (pending_.empty()) return wait;
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(patience_end_ - Clock::now()).count();
+  const int patience = static_cast<int>(std::clamp<long>(left, 0, 3600 * 1000));
+  return wait < 0 ? patience : std::min(wait, patience);
+}
+
+int Network::serve() {
+  sigset_t watched;
+  sigemptyset(&watched);
+  for (const int number : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&watched, number);
+  ::sigprocmask(SIG_BLOCK, &watched, nullptr);
+  const Fd signals{::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK)};
+  const Fd changes = link_changes();  // before the first look, so that none is missed
+
+  carry_out(commands_of(config_.find("rancher.network.pre_cmds"), ""));
+  guarded([&] { take_back(); });
+  write_resolv_conf(config_);
+  guarded([&] { settle(); });
+  bool stopping = false;
+  while (!stopping || children_.any_running()) {
+    children_.tend();
+    if (!stopping) guarded([&] { finish_due(); });
+    if (stopping && !children_.any_running()) break;
+    std::array<pollfd, 2> ready{{{signals.get(), POLLIN, 0}, {changes.get(), POLLIN, 0}}};
+    if (::poll(ready.data(), ready.size(), wait_ms()) <= 0) continue;
+    signalfd_siginfo info{};
+    while (::read(signals.get(), &info, sizeof info) == sizeof info) {
+      stopping = stopping || info.ssi_signo != SIGCHLD;
+    }
+    if (stopping) children_.stop();
+    if (ready[1].revents == 0) continue;
+    // What they say is read anew from /sys: a change that was lost does not matter.
+    std::array<char, 8192> buffer;
+    while (::recv(changes.get(), buffer.data(), buffer.size(), 0) > 0) {
+    }
+    if (!stopping) guarded([&] { settle(); });
+  }
+  return 0;
 }
 
 }  // namespace
 
-bool interface_matches(const std::string& pattern, const Value& settings, const std::string& name,
-                       const std::string& mac) {
-  std::string wanted = pattern.starts_with("mac=") ? pattern.substr(4) : "";
-  if (const Value* key = settings.find("mac"); wanted.empty() && key) wanted = key->text();
-  if (!wanted.empty()) return ::strcasecmp(wanted.c_str(), mac.c_str()) == 0;
-  return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0;
-}
-
-std::string dhcpcd_config(const Config& config, const std::map<std::string, Value>& interfaces) {
-  std::string text =
-      "# Written by ros netconf.\n"
-      "hostname\nduid\npersistent\nvendorclassid\n"
-      "option domain_name_servers, domain_name, domain_search, host_name\n"
-      "option classless_static_routes, interface_mtu, ntp_servers\n"
-      "require dhcp_server_identifier\nslaac private\nnoarp\n"
-      "denyinterfaces docker* veth* br-* lo\n"
-      "script /usr/lib/ros/dhcp-hook\n"
-      // Not to wait for udev to have seen an interface: there may be no udev.
-      "nodev\n";
-  // 0 lets dhcpcd try without end, which is what a machine without a person needs.
-  text += fmt::format("timeout {}\n", config.integer("rancher.network.dhcp_timeout", 0));
-  for (const auto& [name, settings] : interfaces) {
-    const auto value = [&, &from = settings](const char* key) {
-      const Value* member = from.find(key);
-      return member ? member->text() : std::string{};
-    };
-    const Value* dhcp = settings.find("dhcp");
-    std::vector<std::string> all;
-    if (const auto first = value("address"); !first.empty()) all.push_back(first);
-    if (const Value* more = settings.find("addresses")) {
-      for (auto& address : more->as_texts()) all.push_back(std::move(address));
-    }
-    text += fmt::format("\ninterface {}\n", name);
-    bool fixed = false;
-    for (const auto& address : all) {
-      const bool v6 = address.find(':') != std::string::npos;
-      text += fmt::format("static {}={}\n", v6 ? "ip6_address" : "ip_address", address);
-      fixed = fixed || !v6;
-    }
-    if (const auto gateway = value("gateway"); !gateway.empty()) {
-      text += fmt::format("static routers={}\n", gateway);
-    }
-    if (const auto gateway = value("gateway_ipv6"); !gateway.empty()) {
-      text += fmt::format("static ip6_routers={}\n", gateway);
-    }
-    const Value* local = settings.find("ipv4ll");
-    const bool link_local = local && local->as_bool().value_or(false);
-    text += link_local ? "ipv4ll\n" : "noipv4ll\n";
-    const bool ask = dhcp ? dhcp->as_bool().value_or(true) : !fixed;
-    if (!ask && !fixed) text += "nodhcp\n";
-    if (const Value* master = settings.find("bond")) {
-      if (!master->text().empty()) text += "noipv4\nnoipv6\n";
-    }
-    if (const Value* master = settings.find("bridge"); master && !master->as_bool()) {
-      text += "noipv4\nnoipv6\n";
-    }
-  }
-  return text;
-}
-
-std::string resolv_conf(const std::vector<std::string>& servers,
-                        const std::vector<std::string>& domains) {
-  std::string text = "# Written by ros; settings: rancher.network.dns\n";
-  if (!domains.empty()) text += "search " + join(domains, " ") + "\n";
-  for (const auto& server : servers) text += "nameserver " + server + "\n";
-  return text;
-}
-
-// Joins what the leases say; the configuration goes first.
-void write_resolv_conf(const Config& config) {
-  auto servers = config.texts("rancher.network.dns.nameservers");
-  auto domains = config.texts("rancher.network.dns.search");
-  const bool own_servers = !servers.empty();
-  const auto add = [](std::vector<std::string>& list, const std::string& word) {
-    if (std::find(list.begin(), list.end(), word) == list.end()) list.push_back(word);
-  };
-  std::vector<fs::path> leases;
-  boost::system::error_code ignored;
-  for (fs::directory_iterator it{kLeases, ignored}, end; it != end; it.increment(ignored)) {
-    leases.push_back(it->path());
-  }
-  std::sort(leases.begin(), leases.end());
-  for (const auto& lease : leases) {
-    for (const auto& line : split(try_read_file(lease).value_or(""), '\n')) {
-      const auto parts = words(line);
-      for (std::size_t i = 1; i < parts.size(); ++i) {
-        if (parts[0] == "nameserver" && !own_servers) add(servers, parts[i]);
-        if (parts[0] == "search") add(domains, parts[i]);
-      }
-    }
-  }
-  // In place: system containers have this very file mounted, not its folder's.
-  write_file("/etc/resolv.conf", resolv_conf(servers, domains));
-}
-
 int netconf_verb(const Arguments&) {
   log::set_name("netconf");
-  const Config config = load_config();
-  run_commands(config.find("rancher.network.pre_cmds"), "");
-
-  std::map<std::string, Value> chosen;
-  const Value* table = config.find("rancher.network.interfaces");
-  if (table) {
-    for (const auto& [pattern, settings] : table->members()) {
-      if (pattern.find_first_of("*?[=") == std::string::npos) make_links(pattern, settings);
+  Config config = load_config();
+  log::set_debug(config.flag("rancher.debug"));
+  guarded([&] {
+    const std::string profile = proxy_profile(config);
+    if (!profile.empty()) {
+      write_file(kProxyProfile, profile);
+    } else {
+      fs::remove(kProxyProfile);
     }
-    for (const auto& name : present_interfaces()) {
-      for (const auto& [pattern, settings] : table->members()) {
-        if (!interface_matches(pattern, settings, name, mac_of(name))) continue;
-        // The exact name weighs more than a pattern, wherever it stands.
-        if (!chosen.contains(name) || pattern == name) chosen[name] = settings;
-      }
-    }
-    // One that is yet to come (its driver still loads) is dhcpcd's when it is there.
-    for (const auto& [pattern, settings] : table->members()) {
-      if (pattern.find_first_of("*?[=") == std::string::npos && !settings.find("mac"))
-        chosen.try_emplace(pattern, settings);
-    }
-    for (const auto& [name, settings] : chosen) {
-      if (!fs::exists("/sys/class/net/" + name)) continue;
-      run_commands(settings.find("pre_up"), name);
-      join_links(name, settings);
-    }
+  });
+  if (const Value* modems = config.find("rancher.network.modem_networks");
+      modems && !modems->members().empty() && !fs::exists("/usr/bin/mmcli")) {
+    announce_error("network: modem_networks needs ModemManager, which this image does not have");
   }
-  write_resolv_conf(config);
-  write_file("/run/ros/dhcpcd.conf", dhcpcd_config(config, chosen));
-  for (const auto& [name, settings] : chosen) {
-    if (fs::exists("/sys/class/net/" + name)) run_commands(settings.find("post_up"), name);
-  }
-  run_commands(config.find("rancher.network.post_cmds"), "");
-  return keep_running({{"dhcpcd", "-B", "-q", "-f", "/run/ros/dhcpcd.conf"}});
-}
-
-int dhcp_hook_verb(const Arguments&) {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string{value ? value : ""};
-  };
-  const std::string interface = variable("interface");
-  const std::string reason = variable("reason");
-  if (interface.empty() || interface.find('/') != std::string::npos) return 0;
-  const std::string protocol = reason.ends_with('6') || reason == "ROUTERADVERT" ? "6" : "4";
-  const fs::path lease = fs::path{kLeases} / (interface + "." + protocol);
-  const fs::path time = fs::path{kTimeSources} / (interface + ".sources");
-  if (variable("if_up") == "true") {
-    std::string servers = variable("new_domain_name_servers");
-    if (servers.empty()) servers = variable("new_dhcp6_name_servers");
-    if (servers.empty()) servers = variable("nd1_rdnss1_servers");
-    std::string domains = variable("new_domain_search");
-    if (domains.empty()) domains = variable("new_domain_name");
-    if (servers.empty() && domains.empty() && reason == "CARRIER") return 0;
-    write_file_atomically(lease,
-                          fmt::format("nameserver {}\nsearch {}\nserver {}\n",
-                                      join(words(servers), " "), join(words(domains), " "),
-                                      variable("new_dhcp_server_identifier")));
-    std::string sources;
-    for (const auto& server : words(variable("new_ntp_servers"))) {
-      sources += fmt::format("server {} iburst\n", server);
-    }
-    if (protocol == "4") write_file_atomically(time, sources);
-    if (!sources.empty()) run({"chronyc", "reload", "sources"});
-  } else if (variable("if_down") == "true") {
-    fs::remove(lease);
-    if (protocol == "4") fs::remove(time);
-  } else {
-    return 0;
-  }
-  write_resolv_conf(load_config());
-  return 0;
-}
-
-int ntp_verb(const Arguments&) {
-  const Config config = load_config();
-  fs::create_directories(kTimeSources);
-  // In a container the daemon is always process 1: a file left by one that was
-  // killed would make the next believe that it runs already.
-  fs::remove("/run/chrony/chronyd.pid");
-  std::string text = try_read_file("/etc/chrony/chrony.conf").value_or("");
-  for (const auto& server : config.texts("rancher.ntp.servers")) {
-    text += fmt::format("server {} iburst\n", server);
-  }
-  text += fmt::format("sourcedir {}\n", kTimeSources);
-  write_file("/run/ros/chrony.conf", text);
-  exec({"chronyd", "-n", "-u", "_chrony", "-f", "/run/ros/chrony.conf"});
+  return Network{std::move(config)}.serve();
 }
 
 }  // namespace ros

@@ -9,7 +9,6 @@
 #include "runtime/ros/console.h"
 #include "runtime/ros/datasource.h"
 #include "runtime/ros/label.h"
-#include "runtime/ros/netconf.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/seed.h"
 #include "runtime/ros/services.h"
@@ -112,28 +111,6 @@ TEST_CASE("sshd takes passwords only when one is given") {
   const auto set = sshd_command(config_of("rancher: {password: p, ssh: {port: 2222}}"));
   CHECK(std::find(set.begin(), set.end(), "PasswordAuthentication=yes") != set.end());
   CHECK(std::find(set.begin(), set.end(), "Port=2222") != set.end());
-}
-
-TEST_CASE("interfaces are matched by name, pattern and address") {
-  const Value none = Value::map();
-  CHECK(interface_matches("eth0", none, "eth0", "52:54:00:12:34:56"));
-  CHECK(interface_matches("eth*", none, "eth7", ""));
-  CHECK_FALSE(interface_matches("eth0", none, "eth00", ""));
-  CHECK(interface_matches("mac=52:54:00:12:34:AB", none, "eth3", "52:54:00:12:34:ab"));
-  CHECK_FALSE(interface_matches("eth3", parse_yaml("mac: 00:00:00:00:00:01", "c"), "eth3",
-                                "00:00:00:00:00:02"));
-}
-
-TEST_CASE("dhcpcd is told about fixed addresses") {
-  std::map<std::string, Value> chosen;
-  chosen["eth0"] = parse_yaml(
-      "{address: 10.0.0.5/24, gateway: 10.0.0.1, addresses: ['fd00::5/64'], dhcp: false}", "c");
-  chosen["eth1"] = parse_yaml("{dhcp: false}", "c");
-  const std::string text = dhcpcd_config(config_of("hostname: x"), chosen);
-  CHECK(text.find("interface eth0\nstatic ip_address=10.0.0.5/24\nstatic ip6_address=fd00::5/64\n"
-                  "static routers=10.0.0.1\n") != std::string::npos);
-  CHECK(text.find("interface eth1\nnoipv4ll\nnodhcp\n") != std::string::npos);
-  CHECK(resolv_conf({"10.0.0.1"}, {"lan"}).ends_with("search lan\nnameserver 10.0.0.1\n"));
 }
 
 TEST_CASE("user Docker's file keeps what people wrote and what is configured") {

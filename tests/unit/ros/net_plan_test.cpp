@@ -1,0 +1,148 @@
+// From the configuration and the links that are there to an ordered list of operations.
+#include <catch2/catch.hpp>
+
+#include "runtime/base/text.h"
+#include "runtime/ros/net_address.h"
+#include "runtime/ros/net_clients.h"
+
+using namespace ros;
+
+namespace {
+
+Config config_of(const std::string& text) {
+  Config config;
+  add_layer(config, text, "c.yml");
+  for (const auto& problem : config.problems) FAIL_CHECK(problem);
+  return config;
+}
+
+Config interfaces(const std::string& yaml) {
+  return config_of("rancher: {network: {interfaces: " + yaml + "}}");
+}
+
+std::vector<Link> cards(const std::vector<std::string>& names) {
+  std::vector<Link> links{{"lo", "00:00:00:00:00:00", "", ""}};
+  int number = 0;
+  for (const auto& name : names) {
+    links.push_back({name, "52:54:00:00:00:0" + std::to_string(number++), "", ""});
+  }
+  return links;
+}
+
+// One line for each operation.
+std::string steps(const NetworkPlan& plan) {
+  std::string text;
+  for (const auto& interface : plan.interfaces) {
+    for (const auto& step : interface.make) text += join(step.words, " ") + "\n";
+  }
+  for (const auto& interface : plan.interfaces) {
+    for (const auto& step : interface.set_up) text += join(step.words, " ") + "\n";
+  }
+  return text;
+}
+
+std::vector<std::string> names(const NetworkPlan& plan) {
+  std::vector<std::string> list;
+  for (const auto& interface : plan.interfaces) list.push_back(interface.name);
+  return list;
+}
+
+}  // namespace
+
+TEST_CASE("network plan: without interfaces in the configuration eth* ask DHCP") {
+  const auto plan = plan_network(config_of("hostname: x"), cards({"eth1", "eth0", "wlan0"}));
+  CHECK(names(plan) == std::vector<std::string>{"eth0", "eth1"});
+  CHECK(plan.interfaces[0].asks);
+}
+
+TEST_CASE("network plan: an interface that nothing matches is not touched") {
+  const auto plan =
+      plan_network(interfaces("{eth1: {address: 10.0.0.2/24}}"), cards({"eth0", "eth1"}));
+  CHECK(names(plan) == std::vector<std::string>{"eth1"});
+  CHECK_FALSE(plan.interfaces[0].asks);
+}
+
+TEST_CASE("network plan: exact MAC before exact name before pattern") {
+  const auto table = parse_yaml(
+      "{'eth*': {mtu: 1}, eth0: {mtu: 2}, 'mac:52:54:00:00:00:0A': {mtu: 3}, "
+      "'mac=52:54:*': {mtu: 4}, lan: {match: 'mac:00:00:00:00:00:01', mtu: 5}}", "c");
+  const auto mtu = [&](const Link& link) {
+    const Value* settings = find_settings(table, link);
+    return settings ? settings->find("mtu")->text() : "";
+  };
+  CHECK(mtu({"eth0", "52:54:00:00:00:0a", "", ""}) == "3");
+  CHECK(mtu({"eth0", "00:00:00:00:00:09", "", ""}) == "2");
+  CHECK(mtu({"eth7", "00:00:00:00:00:09", "", ""}) == "1");
+  CHECK(mtu({"x", "52:54:00:00:00:0b", "", ""}) == "4");
+  CHECK(mtu({"x", "00:00:00:00:00:01", "", ""}) == "5");
+  CHECK(mtu({"bond0", "52:54:00:00:00:0a", "bond", ""}) == "");
+  CHECK(mtu({"x.5", "52:54:00:00:00:0a", "vlan", ""}) == "");
+  CHECK(mtu({"docker0", "00:00:00:00:00:02", "bridge", ""}) == "");
+}
+
+TEST_CASE("network plan: addresses, gateways, routes and metrics") {
+  const auto plan = plan_network(
+      interfaces("{eth0: {address: 10.0.0.2/24, addresses: ['fd00::2/64'], gateway: 10.0.0.1, "
+                 "gateway_ipv6: 'fe80::1', metric: 5, mtu: 1400, "
+                 "routes: [{to: 10.9.0.0/16, via: 10.0.0.9, metric: 7}]}}"),
+      cards({"eth0"}));
+  CHECK(plan.problems.empty());
+  CHECK(steps(plan) ==
+        "link set dev eth0 mtu 1400\nlink set dev eth0 up\n"
+        "address replace 10.0.0.2/24 broadcast + dev eth0\n"
+        "address replace fd00::2/64 dev eth0\n"
+        "route replace default via 10.0.0.1 dev eth0 metric 5\n"
+        "route replace ::/0 via fe80::1 dev eth0 metric 5\n"
+        "route replace 10.9.0.0/16 via 10.0.0.9 dev eth0 metric 7\n");
+}
+
+TEST_CASE("network plan: a bond has its mode first and its members join while down") {
+  const auto plan = plan_network(
+      interfaces("{bond0: {bond_opts: {miimon: 100, mode: active-backup}, dhcp: true}, "
+                 "eth6: {bond: bond0}}"),
+      cards({"eth6"}));
+  CHECK(steps(plan) ==
+        "link add dev bond0 type bond\n"
+        "/sys/class/net/bond0/bonding/mode active-backup\n"
+        "/sys/class/net/bond0/bonding/miimon 100\n"
+        "link set dev eth6 down\nlink set dev eth6 master bond0\nlink set dev eth6 up\n"
+        "link set dev bond0 up\n");
+}
+
+TEST_CASE("network plan: what is wrong is named with its place and the rest applies") {
+  const auto plan = plan_network(
+      interfaces("{eth0: {addresses: [10.0.0.300/24, 10.0.0.2, 10.0.0.3/24], gateway: here, "
+                 "mtu: 1, vlans: '5000,7'}}"),
+      cards({"eth0"}));
+  CHECK(plan.problems.size() == 5);
+  for (const auto& problem : plan.problems) CHECK_THAT(problem.what(), Catch::Contains("c.yml:1:"));
+  CHECK_THAT(steps(plan), Catch::Contains("address replace 10.0.0.3/24"));
+  CHECK_THAT(steps(plan), Catch::Contains("link add link eth0 name eth0.7 type vlan id 7"));
+}
+
+TEST_CASE("network clients: dhcpcd asks for what is configured") {
+  Interface interface{.name = "eth0", .settings = parse_yaml("{dhcp: true, metric: 9}", "c")};
+  CHECK_THAT(dhcpcd_config(interface), Catch::Contains("\nmetric 9\n"));
+  CHECK_THAT(dhcpcd_config(interface), !Catch::Contains("noipv4\n"));
+  interface.settings = parse_yaml("{dhcp: false, accept_ra: true}", "c");
+  CHECK_THAT(dhcpcd_config(interface), Catch::Contains("\nnoipv4\n"));
+}
+
+TEST_CASE("network clients: only a proper name becomes the host name") {
+  CHECK(is_host_name("box.lan"));
+  CHECK_FALSE(is_host_name(""));
+  CHECK_FALSE(is_host_name("-x"));
+  CHECK_FALSE(is_host_name("a\nb"));
+  CHECK_FALSE(is_host_name(std::string(65, 'a')));
+}
+
+TEST_CASE("network: the kernel command line beats files") {
+  Config config = interfaces("{eth0: {address: 10.0.0.2/24}}");
+  merge(config.tree, parse_command_line("rancher.network.interfaces.eth0.address=10.0.0.7/24"));
+  CHECK_THAT(steps(plan_network(config, cards({"eth0"}))), Catch::Contains("10.0.0.7/24"));
+}
+
+TEST_CASE("network: resolv.conf names what it is given and nothing else") {
+  CHECK(resolv_conf({"10.0.0.1"}, {"lan"}).ends_with("search lan\nnameserver 10.0.0.1\n"));
+  CHECK(resolv_conf({}, {}).find("nameserver") == std::string::npos);
+}
