@@ -138,7 +138,7 @@ TEST_CASE("network clients: only a proper name becomes the host name") {
 
 TEST_CASE("network: the kernel command line beats files") {
   Config config = interfaces("{eth0: {address: 10.0.0.2/24}}");
-  merge(config.tree, parse_command_line("rancher.network.interfaces.eth0.address=10.0.0.7/24"));
+  merge(config.tree, parse_command_line(Cmdline{"rancher.network.interfaces.eth0.address=10.0.0.7/24"}));
   CHECK_THAT(steps(plan_network(config, cards({"eth0"}))), Catch::Contains("10.0.0.7/24"));
 }
 
