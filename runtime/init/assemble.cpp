@@ -95,8 +95,9 @@ class Assembly {
       announce_error(fmt::format("state: {} does not grow: {}", device.path, error.what()));
     }
     const std::string name = "luks-" + fs::path{device.path}.filename().string();
+    PassphrasePrompt prompt;
     for (int i = 0; i < kTries; ++i) {
-      const auto passphrase = ask_passphrase(
+      const auto passphrase = prompt.ask(
           fmt::format("{} is encrypted. Passphrase (Enter alone: go on without it):", device.path));
       if (passphrase.empty()) break;
       // As a key file, which is taken to its last byte, with no terminal in between.
