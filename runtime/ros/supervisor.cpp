@@ -17,7 +17,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::seconds;
 
-constexpr const char* kFirst = "docker";  // the engine for users is what everybody waits for
 constexpr seconds kLongEnough{10};  // a run of this length starts the backoff anew
 constexpr seconds kLongestPause{30};
 
@@ -56,12 +55,6 @@ void Supervisor::wait_until_tried() {
 
 void Supervisor::wait_for_others(const Service& service) {
   std::unique_lock lock{mutex_};
-  const bool has_first =
-      std::any_of(services_.begin(), services_.end(), [](const Service& one) {
-        return one.name == kFirst && one.after.empty();  // unless it waits for another itself
-      });
-  if (has_first && service.name != kFirst)
-    changed_.wait(lock, [&] { return tried_.contains(kFirst); });
   changed_.wait(lock, [&] {
     return std::all_of(service.after.begin(), service.after.end(),
                        [&](const std::string& name) { return started_.contains(name); });

@@ -28,9 +28,7 @@ bool stopping();
 class Supervisor {
  public:
   explicit Supervisor(std::vector<Service> services) : services_(std::move(services)) {}
-  // Starts one thread a service. The user engine goes first and alone: it is what
-  // takes longest, and six containers that start at once take turns. The threads
-  // live as long as the process.
+  // Starts one thread a service; they live as long as the process.
   void start();
   // Until each system service was started, or failed once.
   void wait_until_tried();

@@ -14,6 +14,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/engine/docker.h"
+#include "runtime/ros/docker_networks.h"
 #include "runtime/ros/head_start.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/verbs.h"
@@ -23,6 +24,7 @@ namespace ros {
 namespace {
 
 constexpr int kPriority = -10;  // a nice value
+constexpr const char* kExecRoot = "/run/docker";
 
 // containerd runs on the host, and so do the runtimes it starts: every path of
 // a container (-v /any/where, its root) is taken there. The daemon therefore
@@ -32,6 +34,10 @@ void enter_host_files() {
   if (::setns(host.get(), CLONE_NEWNS) != 0 || ::chdir("/") != 0) {
     throw Error::from_errno("cannot enter the host's mount namespace");
   }
+}
+
+std::string graph_of(const Config& config) {
+  return config.text("rancher.docker.graph", "/var/lib/docker");
 }
 
 }  // namespace
@@ -79,9 +85,9 @@ std::vector<std::string> user_docker_command(const Config& config) {
                                 "--containerd",
                                 "/run/containerd/containerd.sock",
                                 "--data-root",
-                                config.text("rancher.docker.graph", "/var/lib/docker"),
+                                graph_of(config),
                                 "--exec-root",
-                                "/run/docker",
+                                kExecRoot,
                                 "--pidfile",
                                 "/run/docker.pid"};
   for (auto& argument : config.texts("rancher.docker.extra_args")) {
@@ -105,6 +111,8 @@ int user_docker_verb(const Arguments& arguments) {
   write_file_atomically(
       kUserDockerConfig,
       user_docker_config(config, try_read_file(kDaemonJson).value_or(""), live_restore));
+  // No daemon ran since the machine started, so no container of its networks does.
+  if (!fs::exists(kExecRoot)) forget_default_networks(graph_of(config));
   // Left behind by a daemon that was killed; a number may have a new owner by now.
   fs::remove("/run/docker.pid");
   std::vector<std::string> environment;

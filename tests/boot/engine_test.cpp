@@ -44,6 +44,16 @@ TEST_CASE("engine: an image is pulled from a registry over the guest's network",
         "pulled");
   INFO(registry.output());
   CHECK(registry.running());
+
+  // A network that somebody made, and what hangs on it, outlive the boot.
+  guest.run("docker network create --subnet 172.30.0.0/24 mine");
+  guest.run(fmt::format("docker run -d --name keeper --restart always --network mine"
+                        " --ip 172.30.0.9 {}/spot /usr/bin/busybox sleep 1000000", address));
+  const std::string id = guest.run("docker network inspect -f '{{.Id}}' mine");
+  guest.reboot();
+  CHECK(guest.run("docker network inspect -f '{{.Id}}' mine") == id);
+  CHECK(guest.run("docker inspect -f '{{.State.Running}}"
+                  " {{.NetworkSettings.Networks.mine.IPAddress}}' keeper") == "true 172.30.0.9");
 }
 
 TEST_CASE("engine: a killed Docker comes back and user containers keep running", "[boot]") {
