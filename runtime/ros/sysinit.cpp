@@ -48,7 +48,11 @@ std::string saved(std::initializer_list<const char*> names) {
   for (const char* name : names) text += try_read_file(folder / name).value_or("") + '\0';
   return text;
 }
-std::string saved_network() { return saved({"cloud-config.d/network.yml"}); }
+// What the network service goes by, whichever file says it.
+std::string network_of(const Config& config) {
+  const Value* network = config.find("rancher.network");
+  return network ? to_yaml(*network) : std::string{};
+}
 std::string saved_user_data() {
   return saved({"cloud-config.d/boot.yml", "cloud-config-script", "metadata"});
 }
@@ -62,14 +66,15 @@ bool has_ipv4(const std::vector<Address>& all) {
 // Keeps what came, and starts anew what has already used what was there before.
 void apply_user_data(const UserData& data, const FetchUrl& fetch,
                      std::vector<std::string>& problems) {
-  const std::string network = saved_network();
+  const std::string network = network_of(load_config());
   const std::string others = saved_user_data();
   log::info("configuration from " + data.source);
   save_user_data(data, problems, "/", fetch);
   const Docker docker{kSystemDocker};
-  if (saved_network() != network) docker.restart("network", kServiceSeconds);
+  const Config config = load_config();
+  if (network_of(config) != network) docker.restart("network", kServiceSeconds);
   if (saved_user_data() == others) return;
-  apply_hostname(hostname_of(load_config(), load_metadata()));
+  apply_hostname(hostname_of(config, load_metadata()));
   fs::remove(kConsoleDone);
   docker.restart("console", kServiceSeconds);
 }
