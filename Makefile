@@ -31,8 +31,9 @@ build: setup ## build rosbuild, init and ros
 	@rm -f $(BUILD).log
 	cmake --build $(BUILD) -j $(JOBS)
 
-test: setup-test build ## build everything and run every test (but the fuzzers)
+test: setup-test build ## build everything and run every test
 	$(MAKE) --no-print-directory check
+	$(MAKE) --no-print-directory fuzz T=5
 	$(ROSBUILD) image --platform all --compress fast --output $(OUT)
 	$(MAKE) --no-print-directory boot
 

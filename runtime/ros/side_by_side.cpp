@@ -48,9 +48,10 @@ Answer first_of(const std::vector<Ask>& questions, const Patience& patience) {
     });
   }
   Answer all;
-  for (auto& [answer, done] : attempts) {
+  for (auto& attempt : attempts) {
     std::unique_lock lock{mutex};
-    ended.wait(lock, [&] { return done; });
+    ended.wait(lock, [&] { return attempt.done; });
+    Answer& answer = attempt.answer;
     all.problems.insert(all.problems.end(), answer.problems.begin(), answer.problems.end());
     all.reached = all.reached && answer.reached;
     all.data = std::move(answer.data);

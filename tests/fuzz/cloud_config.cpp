@@ -1,9 +1,7 @@
-// cloud-config: what is accepted must be written and read back as the same.
-#include <cstdio>
-#include <cstdlib>
-
+// cloud-config: what is accepted must be written and read back as the same, and the
+// network that it describes must be one that can be planned.
 #include "runtime/base/error.h"
-#include "runtime/config/schema.h"
+#include "tests/fuzz/network_check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text{reinterpret_cast<const char*>(data), size};
@@ -25,5 +23,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ros::validate(tree, problems);
   ros::validate(tree, again);
   if (!again.empty()) std::abort();  // what is left is valid
+  if (tree.is_map()) fuzz::check_plan({tree, {}});
   return 0;
 }

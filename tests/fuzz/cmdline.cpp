@@ -1,7 +1,8 @@
 // The kernel command line, as init and as ros read it.
+#include "runtime/base/cmdline.h"
+
 #include <cstdlib>
 
-#include "runtime/base/cmdline.h"
 #include "runtime/config/load.h"
 #include "runtime/config/schema.h"
 
