@@ -51,7 +51,11 @@ void Children::tend() {
   std::erase_if(children_, [](const Child& child) { return !child.wanted && child.pid == 0; });
   const auto now = Clock::now();
   for (auto& child : children_) {
-    if (child.pid > 0 || now < child.due) continue;
+    // One that replaces another waits for its end: they would share their files.
+    const bool replaced = std::any_of(children_.begin(), children_.end(), [&](const Child& other) {
+      return !other.wanted && other.owner == child.owner;
+    });
+    if (child.pid > 0 || now < child.due || replaced) continue;
     child.due = now + kPause;
     try {
       const Client& client = child.client;

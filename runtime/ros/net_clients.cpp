@@ -22,28 +22,32 @@ std::string text_of(const Value& settings, const char* key) {
   return member ? member->text() : std::string{};
 }
 
-Client dhcp_client(const Interface& interface) {
-  Client client;
-  client.file = kFolder + interface.name + ".dhcpcd";
-  client.text = dhcpcd_config(interface);
-  client.argv = {"dhcpcd", "-B", "-q", "-f", client.file};
-  for (auto& word : words(text_of(interface.settings, "dhcp_args"))) {
-    client.argv.push_back(std::move(word));
+// dhcpcd.conf(5), the part for one interface.
+std::string dhcp_block(const Interface& interface) {
+  const Value& settings = interface.settings;
+  const bool v4 = flag(settings, "dhcp")
+                      .value_or(!flag(settings, "dhcp6") && !flag(settings, "ipv4ll") &&
+                                !flag(settings, "accept_ra") && !settings.find("address") &&
+                                !settings.find("addresses"));
+  const bool link_local = flag(settings, "ipv4ll").value_or(false);
+  const bool adverts = flag(settings, "accept_ra").value_or(true);
+  const auto v6 = flag(settings, "dhcp6");
+  std::string text = fmt::format("interface {}\n", interface.name);
+  if (!settings.find("mtu")) text += "option interface_mtu\n";
+  if (!v4) text += link_local ? "nodhcp\n" : "noipv4\n";
+  text += link_local ? "ipv4ll\n" : "noipv4ll\n";
+  if (!adverts) text += "noipv6rs\n";
+  if (!adverts && !v6.value_or(false)) text += "noipv6\n";
+  if (v6) text += *v6 ? "ia_na\n" : "nodhcp6\n";
+  if (const auto metric = text_of(settings, "metric"); !metric.empty()) {
+    text += fmt::format("metric {}\n", metric);
   }
-  client.argv.push_back(interface.name);
-  return client;
+  return text;
 }
 
 }  // namespace
 
-std::string dhcpcd_config(const Interface& interface) {
-  const Value& settings = interface.settings;
-  const bool v4 = flag(settings, "dhcp").value_or(
-      !flag(settings, "dhcp6") && !flag(settings, "ipv4ll") && !flag(settings, "accept_ra") &&
-      !settings.find("address") && !settings.find("addresses"));
-  const bool link_local = flag(settings, "ipv4ll").value_or(false);
-  const bool adverts = flag(settings, "accept_ra").value_or(true);
-  const auto v6 = flag(settings, "dhcp6");
+std::string dhcpcd_config(const std::vector<Interface>& interfaces) {
   std::string text =
       "# Written by ros netconf.\n"
       "hostname\n"
@@ -59,17 +63,24 @@ std::string dhcpcd_config(const Interface& interface) {
       // Not to wait for udev to have seen an interface: there may be no udev.
       "nodev\n"
       // Never gives up.
-      "timeout 0\n";
-  if (!settings.find("mtu")) text += "option interface_mtu\n";
-  if (!v4) text += link_local ? "nodhcp\n" : "noipv4\n";
-  text += link_local ? "ipv4ll\n" : "noipv4ll\n";
-  if (!adverts) text += "noipv6rs\n";
-  if (!adverts && !v6.value_or(false)) text += "noipv6\n";
-  if (v6) text += *v6 ? "ia_na\n" : "nodhcp6\n";
-  if (const auto metric = text_of(settings, "metric"); !metric.empty()) {
-    text += fmt::format("metric {}\n", metric);
-  }
+      "timeout 0\n"
+      "allowinterfaces";
+  for (const auto& interface : interfaces) text += " " + interface.name;
+  text += '\n';
+  for (const auto& interface : interfaces) text += dhcp_block(interface);
   return text;
+}
+
+bool has_own_dhcp(const Interface& interface) {
+  return !words(text_of(interface.settings, "dhcp_args")).empty();
+}
+
+Client dhcp_client(const std::vector<Interface>& interfaces) {
+  Client client;
+  client.file = std::string{kFolder} + "dhcpcd.conf";
+  client.text = dhcpcd_config(interfaces);
+  client.argv = {"dhcpcd", "-B", "-q", "-M", "-f", client.file};
+  return client;
 }
 
 std::string wpa_config(const Value& network, std::vector<Error>& problems) {
@@ -78,15 +89,21 @@ std::string wpa_config(const Value& network, std::vector<Error>& problems) {
     const char *key, *name;
     bool quoted;
   };
-  static constexpr Field kFields[] = {
-      {"scan_ssid", "scan_ssid", false},     {"priority", "priority", false},
-      {"key_mgmt", "key_mgmt", false},       {"pairwise", "pairwise", false},
-      {"group", "group", false},             {"eap", "eap", false},
-      {"identity", "identity", true},        {"anonymous_identity", "anonymous_identity", true},
-      {"password", "password", true},        {"eapol_flags", "eapol_flags", false},
-      {"phases", "phase", true},             {"ca_certs", "ca_cert", true},
-      {"client_certs", "client_cert", true}, {"private_keys", "private_key", true},
-      {"private_key_passwds", "private_key_passwd", true}};
+  static constexpr Field kFields[] = {{"scan_ssid", "scan_ssid", false},
+                                      {"priority", "priority", false},
+                                      {"key_mgmt", "key_mgmt", false},
+                                      {"pairwise", "pairwise", false},
+                                      {"group", "group", false},
+                                      {"eap", "eap", false},
+                                      {"identity", "identity", true},
+                                      {"anonymous_identity", "anonymous_identity", true},
+                                      {"password", "password", true},
+                                      {"eapol_flags", "eapol_flags", false},
+                                      {"phases", "phase", true},
+                                      {"ca_certs", "ca_cert", true},
+                                      {"client_certs", "client_cert", true},
+                                      {"private_keys", "private_key", true},
+                                      {"private_key_passwds", "private_key_passwd", true}};
   std::string text = "ctrl_interface=/run/wpa_supplicant\nupdate_config=0\nnetwork={\n";
   // As hexadecimal digits a name may have any character.
   text += fmt::format("  ssid={}\n", hex(text_of(network, "ssid")));
@@ -96,13 +113,14 @@ std::string wpa_config(const Value& network, std::vector<Error>& problems) {
   const auto add = [&](const std::string& name, const std::string& value, bool quoted,
                        const Value& where) {
     if (!printable(value)) {
-      problems.push_back(Error{fmt::format("wifi_networks: {} has a control character", name),
-                               Error::Kind::input}
-                             .at(where.position())
-                             .hint("write the value on one line"));
+      problems.push_back(
+          Error{fmt::format("wifi_networks: {} has a control character", name), Error::Kind::input}
+              .at(where.position())
+              .hint("write the value on one line"));
       return;
     }
-    text += quoted ? fmt::format("  {}=\"{}\"\n", name, value) : fmt::format("  {}={}\n", name, value);
+    text +=
+        quoted ? fmt::format("  {}=\"{}\"\n", name, value) : fmt::format("  {}={}\n", name, value);
   };
   if (const Value* psk = network.find("psk")) {
     const std::string& key = psk->text();
@@ -140,15 +158,15 @@ std::vector<Client> clients_of(const Config& config, const Interface& interface,
       Client client;
       client.file = kFolder + interface.name + ".wpa";
       client.text = wpa_config(*network, problems);
-      client.argv = {"wpa_supplicant", "-i", interface.name, "-c", client.file,
-                     "-D",             "nl80211,wext"};
+      client.argv = {"wpa_supplicant", "-i", interface.name, "-c",
+                     client.file,      "-D", "nl80211,wext"};
       clients.push_back(std::move(client));
     } else {
-      problems.push_back(Error{fmt::format("wifi_network of {}: there is no {}", interface.name,
-                                           quote(name)),
-                               Error::Kind::input}
-                             .at(settings.find("wifi_network")->position())
-                             .hint("describe it in rancher.network.wifi_networks"));
+      problems.push_back(
+          Error{fmt::format("wifi_network of {}: there is no {}", interface.name, quote(name)),
+                Error::Kind::input}
+              .at(settings.find("wifi_network")->position())
+              .hint("describe it in rancher.network.wifi_networks"));
     }
   }
   const Value* modems = config.find("rancher.network.modem_networks");
@@ -157,7 +175,15 @@ std::vector<Client> clients_of(const Config& config, const Interface& interface,
     if (const auto more = text_of(*modem, "extra_args"); !more.empty()) how += "," + more;
     clients.push_back({{"mmcli", "-m", "any", "--simple-connect=" + how}, true, "", ""});
   }
-  if (interface.asks) clients.push_back(dhcp_client(interface));
+  if (interface.asks && has_own_dhcp(interface)) {
+    Client client;
+    client.file = kFolder + interface.name + ".dhcpcd";
+    client.text = dhcpcd_config({interface});
+    client.argv = {"dhcpcd", "-B", "-q", "-f", client.file};
+    for (auto& word : words(text_of(settings, "dhcp_args"))) client.argv.push_back(std::move(word));
+    client.argv.push_back(interface.name);
+    clients.push_back(std::move(client));
+  }
   return clients;
 }
 
@@ -182,9 +208,7 @@ std::string proxy_profile(const Config& config) {
 }
 
 bool is_host_name(const std::string& name) {
-  const auto plain = [](unsigned char c) {
-    return std::isalnum(c) || c == '-' || c == '.';
-  };
+  const auto plain = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '.'; };
   return !name.empty() && name.size() <= 64 && std::isalnum(static_cast<unsigned char>(name[0])) &&
          std::all_of(name.begin(), name.end(), plain);
 }

@@ -19,8 +19,13 @@ struct Client {
 std::vector<Client> clients_of(const Config& config, const Interface& interface,
                                std::vector<Error>& problems);
 
-// dhcpcd.conf(5) for one interface.
-std::string dhcpcd_config(const Interface& interface);
+// One dhcpcd for all interfaces that ask: it costs four processes, however many they
+// are, and takes care itself of those that come and go. One with dhcp_args, which
+// are words of a command line, has a dhcpcd of its own, among clients_of().
+bool has_own_dhcp(const Interface& interface);
+Client dhcp_client(const std::vector<Interface>& interfaces);
+// dhcpcd.conf(5) for these and no others.
+std::string dhcpcd_config(const std::vector<Interface>& interfaces);
 // wpa_supplicant.conf(5) with one network of rancher.network.wifi_networks. A value
 // that cannot be written in it is left out and named.
 std::string wpa_config(const Value& network, std::vector<Error>& problems);

@@ -38,6 +38,7 @@ constexpr const char* kRecord = "/run/ros/net/interfaces.json";
 constexpr const char* kProxyProfile = "/etc/profile.d/proxy.sh";
 constexpr std::size_t kMostOutput = 1 << 20;
 constexpr std::int64_t kDhcpTimeout = 10;  // seconds
+constexpr const char* kDhcp = "DHCP";      // owner of the dhcpcd that interfaces share
 
 void guarded(const std::function<void()>& work) {
   try {
@@ -116,6 +117,7 @@ class Network {
   void take_back();
   void settle();
   void apply(const std::vector<const Interface*>& fresh);
+  void start_clients(const std::vector<const Interface*>& fresh);
   void finish_due();
   void record() const;
   void report(const std::vector<Error>& problems);
@@ -124,6 +126,8 @@ class Network {
   const Config config_;
   std::map<std::string, Applied> applied_;
   std::map<std::string, Interface> pending_;  // post_up waits for an address
+  std::map<std::string, Interface> asking_;   // those that share a dhcpcd, also while they are gone
+  std::string dhcp_config_;                   // what that dhcpcd goes by
   std::set<std::string> said_;
   Children children_;
   Clock::time_point patience_end_ = Clock::time_point::max();
@@ -180,16 +184,30 @@ void Network::apply(const std::vector<const Interface*>& fresh) {
     }
   }
   carry_out(steps);
+  start_clients(fresh);
+  patience_end_ = Clock::now() + std::chrono::seconds{
+                                     config_.integer("rancher.network.dhcp_timeout", kDhcpTimeout)};
+}
+
+void Network::start_clients(const std::vector<const Interface*>& fresh) {
   std::vector<Error> problems;
   for (const Interface* interface : fresh) {
     for (auto& client : clients_of(config_, *interface, problems)) {
       children_.add(interface->name, std::move(client));
     }
-    if (interface->asks) pending_.insert_or_assign(interface->name, *interface);
+    if (!interface->asks) continue;
+    pending_.insert_or_assign(interface->name, *interface);
+    if (!has_own_dhcp(*interface)) asking_.insert_or_assign(interface->name, *interface);
   }
   report(problems);
-  patience_end_ = Clock::now() + std::chrono::seconds{
-                                     config_.integer("rancher.network.dhcp_timeout", kDhcpTimeout)};
+  std::vector<Interface> asking;
+  for (const auto& entry : asking_) asking.push_back(entry.second);
+  Client client = dhcp_client(asking);
+  // One that comes back is seen by dhcpcd itself; only another one needs a new start.
+  if (asking.empty() || client.text == dhcp_config_) return;
+  dhcp_config_ = client.text;
+  children_.remove(kDhcp);
+  children_.add(kDhcp, std::move(client));
 }
 
 // Brings what is there in line with the plan.

@@ -120,12 +120,34 @@ TEST_CASE("network plan: what is wrong is named with its place and the rest appl
   CHECK_THAT(steps(plan), Catch::Contains("link add link eth0 name eth0.7 type vlan id 7"));
 }
 
-TEST_CASE("network clients: dhcpcd asks for what is configured") {
-  Interface interface{.name = "eth0", .settings = parse_yaml("{dhcp: true, metric: 9}", "c")};
-  CHECK_THAT(dhcpcd_config(interface), Catch::Contains("\nmetric 9\n"));
-  CHECK_THAT(dhcpcd_config(interface), !Catch::Contains("noipv4\n"));
-  interface.settings = parse_yaml("{dhcp: false, accept_ra: true}", "c");
-  CHECK_THAT(dhcpcd_config(interface), Catch::Contains("\nnoipv4\n"));
+TEST_CASE("network clients: one dhcpcd asks for each interface what is configured") {
+  const auto plan = plan_network(
+      interfaces("{eth0: {dhcp: true, metric: 9}, eth1: {accept_ra: true}, eth2: {ipv4ll: true}, "
+                 "eth3: {dhcp: true, accept_ra: false}, eth4: {dhcp6: true}, "
+                 "eth5: {address: 10.0.0.2/24}}"),
+      cards({"eth0", "eth1", "eth2", "eth3", "eth4", "eth5"}));
+  std::vector<Interface> asking;
+  for (const auto& interface : plan.interfaces) {
+    if (interface.asks) asking.push_back(interface);
+  }
+  const std::string text = dhcpcd_config(asking);
+  CHECK_THAT(text, Catch::EndsWith(
+                       "\nallowinterfaces eth0 eth1 eth2 eth3 eth4\n"
+                       "interface eth0\noption interface_mtu\nnoipv4ll\nmetric 9\n"
+                       "interface eth1\noption interface_mtu\nnoipv4\nnoipv4ll\n"
+                       "interface eth2\noption interface_mtu\nnodhcp\nipv4ll\n"
+                       "interface eth3\noption interface_mtu\nnoipv4ll\nnoipv6rs\nnoipv6\n"
+                       "interface eth4\noption interface_mtu\nnoipv4\nnoipv4ll\nia_na\n"));
+}
+
+TEST_CASE("network clients: an interface with dhcp_args has a dhcpcd of its own") {
+  const Config config = interfaces("{eth0: {dhcp: true, dhcp_args: '-d --noarp'}, eth1: {dhcp: true}}");
+  const auto plan = plan_network(config, cards({"eth0", "eth1"}));
+  std::vector<Error> problems;
+  const auto own = clients_of(config, plan.interfaces[0], problems);
+  REQUIRE(own.size() == 1);
+  CHECK_THAT(join(own[0].argv, " "), Catch::EndsWith(" -d --noarp eth0"));
+  CHECK(clients_of(config, plan.interfaces[1], problems).empty());
 }
 
 TEST_CASE("network clients: only a proper name becomes the host name") {
