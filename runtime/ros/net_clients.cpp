@@ -35,7 +35,8 @@ std::string dhcp_block(const Interface& interface) {
   std::string text = fmt::format("interface {}\n", interface.name);
   if (!settings.find("mtu")) text += "option interface_mtu\n";
   if (!v4) text += link_local ? "nodhcp\n" : "noipv4\n";
-  text += link_local ? "ipv4ll\n" : "noipv4ll\n";
+  // Without ARP an address from DHCP counts at once; one of our own choice needs it.
+  text += link_local ? "ipv4ll\n" : "noipv4ll\nnoarp\n";
   if (!adverts) text += "noipv6rs\n";
   if (!adverts && !v6.value_or(false)) text += "noipv6\n";
   if (v6) text += *v6 ? "ia_na\n" : "nodhcp6\n";
@@ -58,7 +59,7 @@ std::string dhcpcd_config(const std::vector<Interface>& interfaces) {
       "vendorclassid\n"
       "option domain_name_servers, domain_name, domain_search, host_name\n"
       "option classless_static_routes, ntp_servers\n"
-      "require dhcp_server_identifier\nslaac private\nnoarp\n"
+      "require dhcp_server_identifier\nslaac private\n"
       "script /usr/lib/ros/dhcp-hook\n"
       // Not to wait for udev to have seen an interface: there may be no udev.
       "nodev\n"

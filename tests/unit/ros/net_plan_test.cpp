@@ -133,11 +133,11 @@ TEST_CASE("network clients: one dhcpcd asks for each interface what is configure
   const std::string text = dhcpcd_config(asking);
   CHECK_THAT(text, Catch::EndsWith(
                        "\nallowinterfaces eth0 eth1 eth2 eth3 eth4\n"
-                       "interface eth0\noption interface_mtu\nnoipv4ll\nmetric 9\n"
-                       "interface eth1\noption interface_mtu\nnoipv4\nnoipv4ll\n"
+                       "interface eth0\noption interface_mtu\nnoipv4ll\nnoarp\nmetric 9\n"
+                       "interface eth1\noption interface_mtu\nnoipv4\nnoipv4ll\nnoarp\n"
                        "interface eth2\noption interface_mtu\nnodhcp\nipv4ll\n"
-                       "interface eth3\noption interface_mtu\nnoipv4ll\nnoipv6rs\nnoipv6\n"
-                       "interface eth4\noption interface_mtu\nnoipv4\nnoipv4ll\nia_na\n"));
+                       "interface eth3\noption interface_mtu\nnoipv4ll\nnoarp\nnoipv6rs\nnoipv6\n"
+                       "interface eth4\noption interface_mtu\nnoipv4\nnoipv4ll\nnoarp\nia_na\n"));
 }
 
 TEST_CASE("network clients: an interface with dhcp_args has a dhcpcd of its own") {
