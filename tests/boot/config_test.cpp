@@ -3,7 +3,6 @@
 
 #include "runtime/base/text.h"
 #include "tests/boot/scenario.h"
-#include "tests/support/http_server.h"
 
 using namespace proof;
 
@@ -53,23 +52,4 @@ TEST_CASE("config: cloud-config takes effect and ros answers", "[boot]") {
 
   // Nobody can log in with a password, and nobody is root without sudo.
   CHECK(guest.root("cut -d: -f2 /etc/shadow | grep -vc '^[*!]' || true") == "0");
-}
-
-TEST_CASE("config: a metadata service on the network gives the key that lets us in", "[boot]") {
-  ros::test::HttpServer service;
-  // The guest's gateway is this machine's loopback.
-  const std::string url = ros::replace_all(service.url(), "127.0.0.1", "10.0.2.2");
-  Guest guest{{.name = "metadata",
-               .arguments = {"-kernel", artifact("amd64", "vmlinuz").string(), "-initrd",
-                             artifact("amd64", "initrd").string(), "-append",
-                             "console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 "
-                             "rancher.cloud_init.datasources=[ec2:" + url + "]"}}};
-  const std::string key = ros::read_file(guest.folder() / "key.pub");
-  service.put("/latest/meta-data/public-keys", "0=test");
-  service.put("/latest/meta-data/public-keys/0/openssh-key", key);
-  service.put("/latest/meta-data/hostname", "given.example.internal");
-  service.put("/latest/user-data", "#cloud-config\nruncmd:\n  - echo ran > /etc/ran\n");
-  guest.expect_ready();
-  CHECK(guest.run("hostname") == "given.example.internal");
-  guest.run("for i in $(seq 60); do [ -s /etc/ran ] && exit; sleep 1; done; exit 1");
 }

@@ -27,9 +27,11 @@ rancher:
         address: 192.0.2.10/24
         mtu: 1400
         routes: [{to: 198.51.100.0/24, via: 192.0.2.1, metric: 50}]
-        vlans: "100:storage,200"
+        vlans: "100:storage,200,400"
       storage: {address: 203.0.113.5/24}
-      br0: {bridge: true, address: 10.9.0.1/24}
+      br0: {bridge: true, address: 10.9.0.1/24, vlans: "300:upon"}
+      upon: {address: 10.9.3.1/24}
+      eth1.400: {bridge: br0}
       eth2:
         bridge: br0
         pre_up: ["echo pre_up $iface >> /run/order"]
@@ -38,20 +40,23 @@ rancher:
       eth3: {bond: bond0}
       eth4: {bond: bond0}
       eth6: {dhcp: true, metric: 500}
+      eth7: {ipv4ll: true}
+      eth8: {dhcp: true, accept_ra: false, metric: 600}
 )";
 
-// Each in a network of its own; the last is to find the DHCP server.
-std::vector<std::string> six_more_cards() {
+// Each in a network of its own; the sixth and the last are to find a DHCP server and a router.
+std::vector<std::string> eight_more_cards() {
   std::vector<std::string> arguments;
-  for (int number = 1; number <= 6; ++number) {
+  for (int number = 1; number <= 8; ++number) {
     const auto text = std::to_string(number);
     const std::string id = "net" + text;
-    arguments.insert(
-        arguments.end(),
-        {"-netdev",
-         "user,id=" + id +
-             (number < 6 ? ",restrict=on,ipv6=off" : ",net=10.7.0.0/24,hostname=named-by-dhcp"),
-         "-device", "virtio-net-pci,netdev=" + id + ",mac=52:54:00:00:00:0" + text});
+    arguments.insert(arguments.end(),
+                     {"-netdev",
+                      "user,id=" + id +
+                          (number == 6   ? ",net=10.7.0.0/24,hostname=named-by-dhcp"
+                           : number == 8 ? ",net=10.6.0.0/24"
+                                         : ",restrict=on,ipv6=off"),
+                      "-device", "virtio-net-pci,netdev=" + id + ",mac=52:54:00:00:00:0" + text});
   }
   return arguments;
 }
@@ -65,7 +70,7 @@ Machine machine(const fs::path& folder) {
                                 "console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 "
                                 "rancher.state.dev=LABEL=RANCHER_STATE "
                                 "rancher.network.interfaces.eth1.mtu=1300"}};
-  for (auto& argument : six_more_cards()) machine.arguments.push_back(std::move(argument));
+  for (auto& argument : eight_more_cards()) machine.arguments.push_back(std::move(argument));
   return machine;
 }
 
@@ -129,6 +134,9 @@ void check_virtual_links(Guest& guest) {
   CHECK(link(guest, "br0")["linkinfo"]["info_kind"] == "bridge");
   CHECK(addresses(guest, "br0") == List{"10.9.0.1/24"});
   CHECK(link(guest, "eth2")["master"] == "br0");
+  CHECK(link(guest, "eth1.400")["master"] == "br0");
+  CHECK(link(guest, "upon")["link"] == "br0");
+  CHECK(addresses(guest, "upon") == List{"10.9.3.1/24"});
 
   const json bond = link(guest, "bond0")["linkinfo"]["info_data"];
   CHECK(bond["mode"] == "active-backup");
@@ -140,6 +148,26 @@ void check_virtual_links(Guest& guest) {
   }
 }
 
+// The other card takes over when the one in use loses its link.
+void check_failover(Guest& guest) {
+  const std::string active = "/sys/class/net/bond0/bonding/active_slave";
+  const std::string first = guest.run("cat " + active);
+  CHECK((first == "eth3" || first == "eth4"));
+  guest.root("ip link set dev " + first + " down");
+  await(guest, "grep -qx " + std::string{first == "eth3" ? "eth4" : "eth3"} + " " + active);
+  guest.root("ip link set dev " + first + " up");
+}
+
+void check_askers(Guest& guest) {
+  await(guest, "ip address show dev eth7 | grep -qF 169.254.");
+  await(guest, "ip address show dev eth8 | grep -qF 10.6.0.");
+  await(guest, "ip -6 address show dev eth6 | grep -qF fec0:");
+  CHECK_THAT(guest.run("ip -6 address show dev eth8"), !Catch::Contains("fec0:"));
+  INFO("one dhcpcd, whatever the number of cards");
+  CHECK(guest.root("for p in $(pidof dhcpcd); do tr '\\0' ' ' < /proc/$p/cmdline; echo; done | "
+                   "grep -c 'privileged proxy'") == "1");
+}
+
 }  // namespace
 
 TEST_CASE("network: addresses, routes, VLANs, a bridge, a bond, DHCP and hooks", "[boot]") {
@@ -148,6 +176,8 @@ TEST_CASE("network: addresses, routes, VLANs, a bridge, a bond, DHCP and hooks",
   guest.expect_ready();
   check_cards(guest);
   check_virtual_links(guest);
+  check_failover(guest);
+  check_askers(guest);
 
   await(guest, "grep -q post_cmds /run/order");
   CHECK(guest.run("cat /run/order") == "pre_cmds\npre_up eth2\npost_up eth2\npost_cmds");

@@ -73,13 +73,7 @@ Guest::Guest(Machine machine)
   const auto& dir = folder_.path();
   check_output({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "boot-test", "-f",
                 (dir / "key").string()});
-  ros::write_file(dir / "seed/meta-data", "instance-id: boot-test\n");
-  ros::write_file(dir / "seed/user-data",
-                  "#cloud-config\nssh_authorized_keys:\n  - " +
-                      std::string{ros::trim(ros::read_file(dir / "key.pub"))} + "\n" +
-                      machine_.user_data);
-  check_output({"xorriso", "-as", "mkisofs", "-quiet", "-V", "cidata", "-J", "-r", "-o",
-                (dir / "seed.iso").string(), (dir / "seed").string()});
+  write_seed();
 
   rosbuild::BootOptions options{.firmware = machine_.firmware,
                                 .memory_mb = machine_.memory_mb,
@@ -89,12 +83,39 @@ Guest::Guest(Machine machine)
                                 .serial = "chardev:console",
                                 .snapshot = false};
   if (machine_.nic != "none") options.forwards = {{port_, 22}};
-  options.disks.push_back({.path = dir / "seed.iso", .bus = Bus::cdrom});
   options.arguments = {"-chardev", "stdio,id=console,signal=off"};
+  if (machine_.seed == Seed::share) {
+    options.arguments.insert(options.arguments.end(),
+                             {"-virtfs",
+                              "local,mount_tag=config-2,security_model=none,readonly=on,"
+                              "path=" +
+                                  (dir / "seed").string()});
+  } else if (machine_.seed != Seed::none) {
+    options.disks.push_back({.path = dir / "seed.iso", .bus = Bus::cdrom});
+  }
   options.arguments.insert(options.arguments.end(), machine_.arguments.begin(),
                            machine_.arguments.end());
   rosbuild::add_firmware(options, dir);
   qemu_ = std::make_unique<Child>(rosbuild::qemu_command(options));
+}
+
+void Guest::write_seed() const {
+  const fs::path& dir = folder_.path();
+  const fs::path seed = dir / "seed";
+  const std::string key{ros::trim(ros::read_file(dir / "key.pub"))};
+  const bool nocloud = machine_.seed == Seed::nocloud;
+  if (nocloud) {
+    ros::write_file(seed / "meta-data", "instance-id: boot-test\n");
+    ros::write_file(seed / "user-data",
+                    "#cloud-config\nssh_authorized_keys:\n  - " + key + "\n" + machine_.user_data);
+  } else {
+    ros::write_file(seed / "openstack/latest/meta_data.json",
+                    R"({"hostname": "named-by-drive", "public_keys": {"test": ")" + key + "\"}}");
+    ros::write_file(seed / "openstack/latest/user_data", "#cloud-config\n" + machine_.user_data);
+  }
+  for (const auto& [path, content] : machine_.seed_files) ros::write_file(seed / path, content);
+  check_output({"xorriso", "-as", "mkisofs", "-quiet", "-V", nocloud ? "cidata" : "config-2", "-J",
+                "-r", "-o", (dir / "seed.iso").string(), seed.string()});
 }
 
 Guest::~Guest() {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,10 @@ using Firmware = rosbuild::BootFirmware;
 using rosbuild::Bus;
 using Disk = rosbuild::BootDisk;
 
+// What the box learns the test's key from: a NoCloud CD, an OpenStack config drive
+// as a CD or as a folder that the hypervisor shares (9p), or nothing.
+enum class Seed { nocloud, config_drive, share, none };
+
 struct Machine {
   std::string name;  // of the console's file
   Firmware firmware = Firmware::bios;
@@ -34,6 +39,8 @@ struct Machine {
   std::vector<Disk> disks = {};
   std::string user_data = {};               // added to the seed's ssh_authorized_keys
   std::vector<std::string> arguments = {};  // -kernel, -initrd, -append …
+  Seed seed = Seed::nocloud;
+  std::map<std::string, std::string> seed_files = {};  // further ones, by their paths in the seed
 };
 
 struct Result {
@@ -66,6 +73,7 @@ class Guest {
   const fs::path& folder() const { return folder_.path(); }  // removed with the guest
 
  private:
+  void write_seed() const;
   void connect();
   void disconnect();
   std::vector<std::string> ssh(const std::vector<std::string>& options) const;
