@@ -11,9 +11,11 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/announce.h"
+#include "runtime/ros/commands.h"
 #include "runtime/ros/console.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/settings.h"
+#include "runtime/ros/ssh_keys.h"
 #include "runtime/ros/verbs.h"
 
 namespace ros {
@@ -76,27 +78,10 @@ pid_t start_user_commands() {
 
 int run_user_commands() {
   const Config config = load_config();
-  const std::string script = std::string{"/"} + kConfigFolder + "/cloud-config-script";
-  if (fs::exists(script)) try_run({script});
-  const Value* list = config.find("runcmd");
-  if (!list) return 0;
-  for (const auto& item : list->items()) {
-    const auto argv = item.is_list() ? item.as_texts()
-                                     : std::vector<std::string>{"/bin/sh", "-c", item.text()};
-    if (argv.empty()) continue;
-    int status = 127;
-    try {
-      status = run(argv);
-    } catch (const Error& error) {
-      announce_error(error.what());
-    }
-    if (status != 0) {
-      const auto& at = item.position();
-      announce_error(fmt::format("{}:{}:{}: runcmd {} ended with status {}; the rest is not run",
-                                 at.file, at.line, at.column, quote(argv), status));
-      return 0;
-    }
-  }
+  run_commands(config, "runcmd", OnFailure::stop);
+  run_script(fs::path{"/"} / kConfigFolder / "cloud-config-script");
+  run_script("/opt/rancher/bin/start.sh");
+  run_script("/etc/rc.local");
   return 0;
 }
 
@@ -110,7 +95,11 @@ void prepare_once(const Config& config, std::vector<std::string>& problems) {
   };
   fs::create_directories("/run/sshd");
   fs::create_directories("/run/lock");
-  step([&] { apply_ssh_keys(config, load_metadata()); });
+  step([&] {
+    const auto keys = common_ssh_keys(config, load_metadata());
+    write_ssh_keys("/home/rancher", 1100, 1100, keys);
+    write_ssh_keys("/home/docker", 1101, 1101, keys);
+  });
   step([&] { set_password(config); });
   step([&] { write_files(config, "console", problems); });
 }
