@@ -22,12 +22,12 @@ namespace {
 struct Levels {
   int squashfs;  // zstd
   int initrd;    // zstd
-  int gzip;      // rootfs.tar.gz
-  int deflate;   // grains of a VMDK; the layers in it are compressed already
+  int gzip;      // rootfs.tar.gz; the layers in it are compressed already, as are
+  int deflate;   // those in the grains of a VMDK
 };
 
 Levels levels_of(Compression compression) {
-  return compression == Compression::release ? Levels{19, 19, 6, 6} : Levels{3, 3, 1, 1};
+  return compression == Compression::release ? Levels{19, 19, 1, 1} : Levels{3, 3, 1, 1};
 }
 
 }  // namespace

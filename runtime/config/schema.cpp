@@ -92,6 +92,7 @@ bool fits(const Value& value, KeyType type) {
       return value.is_map();
     case KeyType::sections:
       return value.is_list();
+    case KeyType::named:
     case KeyType::any:
       return true;
   }
@@ -155,6 +156,11 @@ void check(Value& value, const SchemaNode& node, const std::string& path,
       good.push_back(std::move(item));
     }
     value.items() = std::move(good);
+  } else if (type == KeyType::named) {
+    const SchemaNode& element = *node.child("[]");
+    for (auto& item : value.items()) check_members(item, element, path + "[]", problems);
+    for (auto& [name, item] : value.members())
+      check_members(item, element, path + "." + name, problems);
   }
 }
 
@@ -186,6 +192,8 @@ std::string_view describe(KeyType type) {
       return "a map";
     case KeyType::sections:
       return "a list of maps";
+    case KeyType::named:
+      return "a list of names and maps";
   }
   return "";
 }

@@ -26,7 +26,8 @@ enum class KeyType {
   lists,     // a list of lists of texts
   any,       // not looked into
   section,   // a map whose members are in the table
-  sections   // a list of such maps
+  sections,  // a list of such maps
+  named      // the same with names alone too, or a map of names to such maps
 };
 
 struct Key {

@@ -6,15 +6,21 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/ros/account_files.h"
+#include "runtime/ros/accounts.h"
 #include "runtime/ros/announce.h"
+#include "runtime/ros/commands.h"
 #include "runtime/ros/console.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/settings.h"
+#include "runtime/ros/ssh_keys.h"
 #include "runtime/ros/verbs.h"
+#include "runtime/ros/watch.h"
 
 namespace ros {
 namespace {
@@ -64,7 +70,14 @@ void set_password(const Config& config) {
       std::find(disabled.begin(), disabled.end(), "password") != disabled.end()) {
     return;
   }
+  const auto line = [] {
+    AccountFiles files = load_accounts("/etc");
+    const auto* found = find_account(files.shadow, "rancher");
+    return found ? join(*found, ":") : std::string{};
+  };
+  const std::string before = line();
   capture({"chpasswd", "-c", "SHA512"}, "rancher:" + password + "\n");
+  note_boot_password(before, line());
 }
 
 // In a process of its own: a command may take as long as it likes.
@@ -76,27 +89,10 @@ pid_t start_user_commands() {
 
 int run_user_commands() {
   const Config config = load_config();
-  const std::string script = std::string{"/"} + kConfigFolder + "/cloud-config-script";
-  if (fs::exists(script)) try_run({script});
-  const Value* list = config.find("runcmd");
-  if (!list) return 0;
-  for (const auto& item : list->items()) {
-    const auto argv = item.is_list() ? item.as_texts()
-                                     : std::vector<std::string>{"/bin/sh", "-c", item.text()};
-    if (argv.empty()) continue;
-    int status = 127;
-    try {
-      status = run(argv);
-    } catch (const Error& error) {
-      announce_error(error.what());
-    }
-    if (status != 0) {
-      const auto& at = item.position();
-      announce_error(fmt::format("{}:{}:{}: runcmd {} ended with status {}; the rest is not run",
-                                 at.file, at.line, at.column, quote(argv), status));
-      return 0;
-    }
-  }
+  run_commands(config, "runcmd", OnFailure::stop);
+  run_script(fs::path{"/"} / kConfigFolder / "cloud-config-script");
+  run_script("/opt/rancher/bin/start.sh");
+  run_script("/etc/rc.local");
   return 0;
 }
 
@@ -110,7 +106,16 @@ void prepare_once(const Config& config, std::vector<std::string>& problems) {
   };
   fs::create_directories("/run/sshd");
   fs::create_directories("/run/lock");
-  step([&] { apply_ssh_keys(config, load_metadata()); });
+  step([&] { prepare_accounts(config, problems); });
+  step([&] {
+    const auto common = common_ssh_keys(config, load_metadata());
+    std::map<std::string, std::vector<std::string>> keys{{"rancher", common}, {"docker", common}};
+    std::vector<std::string> named_already;
+    for (const auto& account : configured_accounts(config, named_already))
+      keys[account.name].insert(keys[account.name].end(), account.keys.begin(), account.keys.end());
+    write_ssh_keys("/home/rancher", 1100, 1100, keys["rancher"]);
+    write_ssh_keys("/home/docker", 1101, 1101, keys["docker"]);
+  });
   step([&] { set_password(config); });
   step([&] { write_files(config, "console", problems); });
 }
@@ -151,7 +156,7 @@ std::vector<std::string> sshd_command(const Config& config) {
   if (const auto address = config.text("rancher.ssh.listen_address"); !address.empty()) {
     argv.insert(argv.end(), {"-o", "ListenAddress=" + address});
   }
-  if (!config.text("rancher.password").empty()) {
+  if (config.flag("ssh_pwauth", !config.text("rancher.password").empty())) {
     argv.insert(argv.end(), {"-o", "PasswordAuthentication=yes"});
   }
   return argv;
@@ -160,6 +165,12 @@ std::vector<std::string> sshd_command(const Config& config) {
 int console_init_verb(const Arguments& arguments) {
   log::set_name("console");
   if (!arguments.empty() && arguments[0] == "--run-commands") return run_user_commands();
+  if (!arguments.empty() && arguments[0] == "--keep-accounts") {
+    wait_for_change("/etc", -1, [] {
+      keep_accounts();
+      return false;
+    });
+  }
   const Config config = load_config();
   std::vector<std::string> problems;
   const bool first = !fs::exists(kConsoleDone);
@@ -182,6 +193,7 @@ int console_init_verb(const Arguments& arguments) {
     }
     programs.push_back(sshd_command(config));
   }
+  programs.push_back({"/proc/self/exe", "console-init", "--keep-accounts"});
   for (const auto& problem : problems) announce_error(problem);
   if (first) {
     write_file(kConsoleDone, "");

@@ -2,11 +2,9 @@
 // the state is there (runtime/init/early_config.h).
 #include <fmt/format.h>
 
-#include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/config/load.h"
-#include "runtime/ros/announce.h"
-#include "runtime/ros/process.h"
+#include "runtime/ros/commands.h"
 #include "runtime/ros/verbs.h"
 
 namespace ros {
@@ -36,24 +34,7 @@ int early_config_verb(const Arguments&) {
 }
 
 int bootcmd_verb(const Arguments&) {
-  const Config config = load_config();
-  const Value* list = config.find("bootcmd");
-  if (!list) return 0;
-  for (const auto& item : list->items()) {
-    const auto argv = item.is_list() ? item.as_texts()
-                                     : std::vector<std::string>{"/bin/sh", "-c", item.text()};
-    if (argv.empty()) continue;
-    int status = 127;
-    try {
-      status = run(argv);
-    } catch (const Error& error) {
-      announce_error(error.what());
-    }
-    const auto& at = item.position();
-    if (status != 0)
-      announce_error(fmt::format("{}:{}:{}: bootcmd {} ended with status {}", at.file, at.line,
-                                 at.column, quote(argv), status));
-  }
+  run_commands(load_config(), "bootcmd", OnFailure::go_on);
   return 0;
 }
 

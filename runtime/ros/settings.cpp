@@ -20,10 +20,6 @@
 namespace ros {
 namespace {
 
-struct Account {
-  std::string name;
-  unsigned id;
-};
 constexpr unsigned kKeepOwner = static_cast<unsigned>(-1);
 
 // Numbers of a user or group from the given file, whose lines begin NAME:x:ID.
@@ -38,13 +34,6 @@ unsigned id_of(const std::string& name, const fs::path& file) {
     return id;
   }
   throw Error{fmt::format("there is no {} in {}", name, file.string()), Error::Kind::input};
-}
-
-void give_to(const fs::path& path, unsigned user, unsigned group) {
-  // Links are not followed: the home folder belongs to its user.
-  if (::lchown(path.c_str(), user, group) != 0) {
-    throw Error::from_errno("cannot change the owner of " + path.string());
-  }
 }
 
 void write_one(const Value& entry, const fs::path& root) {
@@ -120,39 +109,6 @@ void bring_up_loopback() {
   if (!socket || ::ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0) return;
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP | IFF_RUNNING);
   ::ioctl(socket.get(), SIOCSIFFLAGS, &request);
-}
-
-void apply_ssh_keys(const Config& config, const Metadata& metadata, const fs::path& root) {
-  std::vector<std::string> wanted = config.texts("ssh_authorized_keys");
-  wanted.insert(wanted.end(), metadata.ssh_keys.begin(), metadata.ssh_keys.end());
-  for (const Account& account : {Account{"rancher", 1100}, Account{"docker", 1101}}) {
-    const fs::path home = root / "home" / account.name;
-    const fs::path folder = home / ".ssh";
-    const fs::path file = folder / "authorized_keys";
-    boost::system::error_code ignored;
-    if (fs::is_symlink(folder, ignored) || fs::is_symlink(file, ignored)) {
-      throw Error{file.string() + " is a link; it is left alone"};
-    }
-    const bool new_home = !fs::exists(home);
-    fs::create_directories(folder);
-    std::vector<std::string> lines;
-    const auto add = [&](std::string_view line) {
-      const std::string key{trim(line)};
-      if (!key.empty() && std::find(lines.begin(), lines.end(), key) == lines.end()) {
-        lines.push_back(key);
-      }
-    };
-    for (const auto& key : wanted) {
-      for (const auto& line : split(key, '\n')) add(line);
-    }
-    for (const auto& line : split(try_read_file(file).value_or(""), '\n')) add(line);
-    if (!lines.empty()) write_file_atomically(file, join(lines, "\n") + "\n", 0600);
-    fs::permissions(folder, static_cast<fs::perms>(0700));
-    if (root != "/" && ::geteuid() != 0) continue;  // a test in a folder of its own
-    if (new_home) give_to(home, account.id, account.id);
-    give_to(folder, account.id, account.id);
-    if (fs::exists(file)) give_to(file, account.id, account.id);
-  }
 }
 
 void write_files(const Config& config, const std::string& container,

@@ -4,7 +4,6 @@
 #include <string>
 
 #include "runtime/config/load.h"
-#include "runtime/ros/datasource.h"
 
 namespace ros {
 
@@ -12,10 +11,6 @@ void apply_hostname(const std::string& name);  // kernel, /etc/hostname, /etc/ho
 void apply_sysctl(const Config& config, std::vector<std::string>& problems);
 void load_modules(const Config& config, std::vector<std::string>& problems);
 void bring_up_loopback();
-
-// ~/.ssh/authorized_keys of rancher and docker: the keys of the configuration
-// and of the metadata, then those that somebody added by hand.
-void apply_ssh_keys(const Config& config, const Metadata& metadata, const fs::path& root = "/");
 
 // write_files entries for `container` ("" and "console" mean the same).
 void write_files(const Config& config, const std::string& container,

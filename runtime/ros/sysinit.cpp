@@ -13,6 +13,7 @@
 #include "runtime/ros/announce.h"
 #include "runtime/ros/azure_report.h"
 #include "runtime/ros/console.h"
+#include "runtime/ros/datasource.h"
 #include "runtime/ros/head_start.h"
 #include "runtime/ros/settings.h"
 #include "runtime/ros/supervisor.h"

@@ -159,30 +159,6 @@ write_files:
   CHECK(fs::exists(root.path() / "h"));
 }
 
-TEST_CASE("ssh keys are added once and private") {
-  TempDir root;
-  const Config config = config_of("ssh_authorized_keys: [ssh-ed25519 A one, 'ssh-ed25519 B two ']");
-  const Metadata metadata{"", {"ssh-ed25519 C three", "ssh-ed25519 A one"}};
-  apply_ssh_keys(config, metadata, root.path());
-  const auto file = root.path() / "home/rancher/.ssh/authorized_keys";
-  write_file(file, read_file(file) + "ssh-ed25519 D by hand\n");
-  apply_ssh_keys(config, metadata, root.path());
-  CHECK(read_file(file) ==
-        "ssh-ed25519 A one\nssh-ed25519 B two\nssh-ed25519 C three\nssh-ed25519 D by hand\n");
-  CHECK((fs::status(file).permissions() & 0777) == 0600);
-  CHECK((fs::status(file.parent_path()).permissions() & 0777) == 0700);
-  CHECK(fs::exists(root.path() / "home/docker/.ssh/authorized_keys"));
-}
-
-TEST_CASE("a user's link is not followed") {
-  TempDir root;
-  fs::create_directories(root.path() / "home/rancher");
-  fs::create_directories(root.path() / "elsewhere");
-  fs::create_symlink(root.path() / "elsewhere", root.path() / "home/rancher/.ssh");
-  CHECK_THROWS_AS(apply_ssh_keys(config_of("ssh_authorized_keys: [k]"), {}, root.path()), Error);
-  CHECK(fs::is_empty(root.path() / "elsewhere"));
-}
-
 TEST_CASE("NoCloud and config drives are read") {
   TempDir folder;
   std::vector<std::string> problems;

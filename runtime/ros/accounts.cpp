@@ -1,0 +1,359 @@
+#include "runtime/ros/accounts.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+#include "runtime/base/digest.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+#include "runtime/ros/account_files.h"
+#include "runtime/ros/ssh_keys.h"
+
+namespace ros {
+namespace {
+
+constexpr const char* kKept = "var/lib/rancher/accounts";
+constexpr const char* kRestored = "run/ros/accounts-restored";
+constexpr const char* kBootPassword = "/run/ros/boot-password";
+constexpr const char* kSudoers = "etc/sudoers.d/cloud-config";
+constexpr unsigned kFirstUser = 1102;  // after rancher and docker
+constexpr unsigned kFirstSystem = 500;
+
+struct Made {
+  std::string uid, gid, digest;
+};
+using Record = std::map<std::string, Made>;
+
+Record load_record(const fs::path& root) {
+  Record record;
+  for (const auto& text : split(try_read_file(root / kKept / "configured").value_or(""), '\n')) {
+    const auto fields = split(text, ':');
+    if (fields.size() == 4) record[fields[0]] = {fields[1], fields[2], fields[3]};
+  }
+  return record;
+}
+
+void save_record(const Record& record, const fs::path& root) {
+  std::string text;
+  for (const auto& [name, made] : record)
+    text += fmt::format("{}:{}:{}:{}\n", name, made.uid, made.gid, made.digest);
+  if (try_read_file(root / kKept / "configured").value_or("") != text)
+    write_file_atomically(root / kKept / "configured", text, 0600);
+}
+
+// "a, b" and [a, b] mean the same.
+std::vector<std::string> names_of(const Value* value) {
+  std::vector<std::string> names;
+  if (!value) return names;
+  for (const auto& text : value->as_texts()) {
+    for (const auto& part : split(text, ',')) {
+      if (!trim(part).empty()) names.emplace_back(trim(part));
+    }
+  }
+  for (const auto& member : value->members()) names.push_back(member.first);
+  return names;
+}
+
+void check_name(const std::string& name) {
+  constexpr std::string_view kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+  const bool number = name.find_first_not_of("0123456789") == std::string::npos;
+  if (name.size() > 32 || number || name.front() == '-' || name.front() == '.' ||
+      name.find_first_not_of(kAllowed) != std::string::npos)
+    throw Error{fmt::format("{} is no name for an account or a group", quote(name)),
+                Error::Kind::input};
+}
+
+std::string hash_of(const std::string& text) {
+  if (!text.starts_with('$') || text.find_first_of(": \n") != std::string::npos)
+    throw Error{"passwd must be a hash", Error::Kind::input}.hint("openssl passwd -6 makes one");
+  return text;
+}
+
+Account read_account(const std::string& name, const Value& value) {
+  Account account;
+  account.name = name;
+  account.position = value.position();
+  const auto text = [&](const char* key) {
+    const Value* member = value.find(key);
+    std::string found = member ? member->text() : std::string{};
+    if (found.find_first_of(":\n") != std::string::npos)
+      throw Error{fmt::format("{} must have no colon and no second line", key), Error::Kind::input};
+    return found;
+  };
+  const auto flag = [&](const char* key, bool otherwise) {
+    const Value* member = value.find(key);
+    return member ? member->as_bool().value_or(otherwise) : otherwise;
+  };
+  if (name.empty()) throw Error{"it has no name", Error::Kind::input};
+  check_name(name);
+  account.comment = text("gecos");
+  account.home = text("homedir");
+  if (!account.home.empty() && !account.home.starts_with('/'))
+    throw Error{"homedir must begin with /", Error::Kind::input};
+  account.shell = text("shell");
+  account.primary_group = text("primary_group");
+  account.groups = names_of(value.find("groups"));
+  if (const Value* keys = value.find("ssh_authorized_keys")) account.keys = keys->as_texts();
+  if (const Value* sudo = value.find("sudo"); sudo && sudo->as_bool() != false)
+    account.sudo = sudo->as_texts();
+  if (const Value* uid = value.find("uid")) {
+    const auto number = uid->as_int();
+    if (!number || *number < 1 || *number > 60000)
+      throw Error{"uid must be a number from 1 to 60000", Error::Kind::input};
+    account.uid = static_cast<unsigned>(*number);
+  }
+  account.system = flag("system", false);
+  account.create_home = !account.system && !flag("no_create_home", false);
+  // "*" and not "!": sshd refuses every login of an account that has "!".
+  const std::string passwd = text("passwd");
+  if (!passwd.empty()) {
+    account.password = flag("lock_passwd", true) ? "*" : hash_of(passwd);
+  } else if (flag("lock_passwd", false)) {
+    account.password = "*";
+  }
+  return account;
+}
+
+class Maker {
+ public:
+  Maker(AccountFiles& files, Record& record) : files_(files), record_(record) {}
+
+  void make_group(const std::string& name) {
+    check_name(name);
+    if (find_account(files_.group, name)) return;
+    files_.group.push_back({name, "x", free_number(false), ""});
+  }
+
+  void make(const Account& account) {
+    if (!find_account(files_.passwd, account.name)) add(account);
+    auto& line = *find_account(files_.passwd, account.name);
+    if (!account.comment.empty()) line[AccountFiles::kComment] = account.comment;
+    if (!account.shell.empty()) line[AccountFiles::kShell] = account.shell;
+    if (!account.home.empty()) line[AccountFiles::kHome] = account.home;
+    for (const auto& group : account.groups) {
+      make_group(group);
+      add_member(files_, group, account.name);
+    }
+    Made& made = record_[account.name];
+    made.uid = line[AccountFiles::kUid];
+    made.gid = line[AccountFiles::kGid];
+    if (account.password) set_password(account.name, *account.password, made);
+  }
+
+ private:
+  bool taken(const std::string& number) const {
+    const auto has = [&](const std::vector<AccountFiles::Line>& lines) {
+      return std::any_of(lines.begin(), lines.end(),
+                         [&](const AccountFiles::Line& line) { return line[2] == number; });
+    };
+    return has(files_.passwd) || has(files_.group) ||
+           std::any_of(record_.begin(), record_.end(), [&](const auto& entry) {
+             return entry.second.uid == number || entry.second.gid == number;
+           });
+  }
+
+  std::string free_number(bool system) const {
+    for (unsigned number = system ? kFirstSystem : kFirstUser; number < 60000; ++number) {
+      if (!taken(std::to_string(number))) return std::to_string(number);
+    }
+    throw Error{"no number is left for it"};
+  }
+
+  void add(const Account& account) {
+    const auto known = record_.find(account.name);
+    std::string uid = known != record_.end() ? known->second.uid : free_number(account.system);
+    if (account.uid) uid = std::to_string(*account.uid);
+    for (const auto& line : files_.passwd) {
+      if (line[AccountFiles::kUid] == uid)
+        throw Error{fmt::format("uid {} belongs to {}", uid, line[0]), Error::Kind::input};
+    }
+    const std::string group =
+        account.primary_group.empty() ? account.name : account.primary_group;
+    if (!find_account(files_.group, group) && account.primary_group.empty()) {
+      const bool free = std::none_of(files_.group.begin(), files_.group.end(),
+                                     [&](const auto& line) { return line[2] == uid; });
+      files_.group.push_back({group, "x", free ? uid : free_number(account.system), ""});
+    }
+    make_group(group);
+    files_.passwd.push_back({account.name, "x", uid,
+                             (*find_account(files_.group, group))[AccountFiles::kGroupId], "",
+                             "/home/" + account.name, "/bin/bash"});
+    if (!find_account(files_.shadow, account.name))
+      files_.shadow.push_back({account.name, "*", "1", "0", "99999", "7", "", "", ""});
+  }
+
+  void set_password(const std::string& name, const std::string& password, Made& made) {
+    const std::string digest = sha256(password);
+    if (made.digest == digest) return;  // passwd may have changed it since
+    made.digest = digest;
+    if (auto* line = find_account(files_.shadow, name)) (*line)[AccountFiles::kHash] = password;
+  }
+
+  AccountFiles& files_;
+  Record& record_;
+};
+
+void own(const fs::path& path, unsigned uid, unsigned gid) {
+  if (::geteuid() == 0 && ::lchown(path.c_str(), uid, gid) != 0)
+    throw Error::from_errno("cannot change the owner of " + path.string());
+}
+
+// The folder with what /etc/skel has; one that is there keeps what it has.
+void make_home(const fs::path& root, const AccountFiles::Line& line) {
+  const fs::path home = root / line[AccountFiles::kHome].substr(1);
+  if (!fs::create_directories(home)) return;
+  const auto uid = static_cast<unsigned>(std::stoul(line[AccountFiles::kUid]));
+  const auto gid = static_cast<unsigned>(std::stoul(line[AccountFiles::kGid]));
+  fs::permissions(home, static_cast<fs::perms>(0755));
+  own(home, uid, gid);
+  boost::system::error_code absent;
+  for (fs::directory_iterator it{root / "etc/skel", absent}, end; it != end;
+       it.increment(absent)) {
+    if (!fs::is_regular_file(it->path())) continue;
+    fs::copy_file(it->path(), home / it->path().filename());
+    own(home / it->path().filename(), uid, gid);
+  }
+}
+
+void write_sudoers(const std::vector<Account>& accounts, const fs::path& root) {
+  std::string text;
+  for (const auto& account : accounts) {
+    for (const auto& rule : account.sudo) {
+      if (rule.find('\n') == std::string::npos) text += account.name + " " + rule + "\n";
+    }
+  }
+  if (!text.empty()) write_file_atomically(root / kSudoers, text, 0440);
+}
+
+std::string located(const Position& at, std::string_view what) {
+  return fmt::format("{}:{}:{}: {}", at.file, at.line, at.column, what);
+}
+
+void make_groups(Maker& maker, AccountFiles& files, const Config& config,
+                 std::vector<std::string>& problems) {
+  const Value* groups = config.find("groups");
+  if (!groups) return;
+  const auto make = [&](const std::string& name, const Value* members, const Position& at) {
+    try {
+      maker.make_group(name);
+      for (const auto& member : names_of(members)) {
+        if (!find_account(files.passwd, member))
+          throw Error{fmt::format("{} is no account", member), Error::Kind::input};
+        add_member(files, name, member);
+      }
+    } catch (const Error& error) {
+      problems.push_back(located(at, fmt::format("groups: {}: {}", name, error.what())));
+    }
+  };
+  const auto make_map = [&](const Value& map) {
+    for (const auto& [name, members] : map.members()) make(name, &members, members.position());
+  };
+  if (groups->is_scalar())
+    for (const auto& name : names_of(groups)) make(name, nullptr, groups->position());
+  for (const auto& item : groups->items()) {
+    for (const auto& name : item.is_scalar() ? names_of(&item) : std::vector<std::string>{})
+      make(name, nullptr, item.position());
+    make_map(item);
+  }
+  make_map(*groups);
+}
+
+}  // namespace
+
+std::vector<Account> configured_accounts(const Config& config,
+                                         std::vector<std::string>& problems) {
+  std::vector<Account> accounts;
+  const auto add = [&](const std::string& name, const Value& value) {
+    if (name == "default") return;
+    try {
+      accounts.push_back(read_account(name, value));
+    } catch (const Error& error) {
+      problems.push_back(
+          located(value.position(), fmt::format("users: {}: {}", name, error.what())));
+    }
+  };
+  const auto add_names = [&](const Value& value) {
+    for (const auto& name : names_of(&value)) {
+      Value plain = Value::map();
+      plain.set_position(value.position());
+      add(name, plain);
+    }
+  };
+  const Value* users = config.find("users");
+  if (!users) return accounts;
+  if (users->is_scalar()) add_names(*users);
+  for (const auto& item : users->items()) {
+    if (item.is_scalar()) {
+      add_names(item);
+    } else {
+      const Value* name = item.find("name");
+      add(name ? name->text() : "", item);
+    }
+  }
+  for (const auto& [name, value] : users->members()) add(name, value);
+  return accounts;
+}
+
+void prepare_accounts(const Config& config, std::vector<std::string>& problems,
+                      const fs::path& root) {
+  const auto accounts = configured_accounts(config, problems);
+  Record record = load_record(root);
+  AccountFiles files = load_accounts(root / "etc");
+  if (!fs::exists(root / kRestored)) {
+    std::set<std::string> dropped;
+    for (const auto& entry : record) dropped.insert(entry.first);
+    for (const auto& account : accounts) dropped.erase(account.name);
+    files = restored(std::move(files), load_accounts(root / kKept), dropped);
+  }
+  Maker maker{files, record};
+  std::vector<Account> made;
+  for (const auto& account : accounts) {
+    try {
+      maker.make(account);
+      made.push_back(account);
+    } catch (const Error& error) {
+      problems.push_back(
+          located(account.position, fmt::format("users: {}: {}", account.name, error.what())));
+    }
+  }
+  make_groups(maker, files, config, problems);
+  save_accounts(files, root / "etc");
+  write_file(root / kRestored, "");
+  save_record(record, root);
+  write_sudoers(made, root);
+  for (const auto& account : made) {
+    const auto& line = *find_account(files.passwd, account.name);
+    try {
+      if (account.create_home) make_home(root, line);
+      if (account.name == "rancher" || account.name == "docker") continue;  // with the common ones
+      write_ssh_keys(root / line[AccountFiles::kHome].substr(1),
+                     static_cast<unsigned>(std::stoul(line[AccountFiles::kUid])),
+                     static_cast<unsigned>(std::stoul(line[AccountFiles::kGid])), account.keys);
+    } catch (const std::exception& error) {
+      problems.push_back(
+          located(account.position, fmt::format("users: {}: {}", account.name, error.what())));
+    }
+  }
+}
+
+void note_boot_password(const std::string& before, const std::string& line) {
+  write_file(kBootPassword, before + "\n" + line + "\n", 0600);
+}
+
+void keep_accounts(const fs::path& root) {
+  AccountFiles files = load_accounts(root / "etc");
+  if (files.passwd.empty() || files.shadow.empty()) return;
+  const auto lines = split(try_read_file(kBootPassword).value_or(""), '\n');
+  for (auto& line : files.shadow) {
+    if (lines.size() > 1 && join(line, ":") == lines[1]) line = split(lines[0], ':');
+  }
+  fs::create_directories(root / kKept);
+  fs::permissions(root / kKept, static_cast<fs::perms>(0700));
+  save_accounts(files, root / kKept);
+}
+
+}  // namespace ros

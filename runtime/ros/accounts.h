@@ -1,0 +1,43 @@
+// `users` of the configuration, in cloud-init's words, as accounts; and what somebody
+// did to accounts on the box (useradd, passwd), kept over a reboot.
+//
+// var/lib/rancher/accounts has the copies of account_files.h and the file `configured`,
+// NAME:UID:GID:DIGEST for each account that the configuration ever made: a name has the
+// same number for good, and DIGEST tells a password that is configured anew, which
+// wins, from one that was configured before and has since been changed with passwd.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/config/load.h"
+
+namespace ros {
+
+struct Account {
+  std::string name, comment, home, shell, primary_group;
+  std::optional<unsigned> uid;
+  std::vector<std::string> groups, keys, sudo;
+  std::optional<std::string> password;  // as in shadow(5); "*" is none
+  bool system = false;
+  bool create_home = true;
+  Position position;
+};
+
+// `default` stands for rancher, which is always there. An account that is wrong is
+// left out and named in `problems`.
+std::vector<Account> configured_accounts(const Config& config, std::vector<std::string>& problems);
+
+// Brings back what was kept (once a boot), then makes the configured accounts: /etc's
+// files, homes, keys, /etc/sudoers.d/cloud-config. An account that the configuration
+// made and no longer has is gone; its folder and its numbers stay.
+void prepare_accounts(const Config& config, std::vector<std::string>& problems,
+                      const fs::path& root = "/");
+
+// Copies /etc's files to the state. A password that is only for this boot is not kept.
+void keep_accounts(const fs::path& root = "/");
+// `line` is rancher's shadow line for this boot, `before` the one to keep instead.
+void note_boot_password(const std::string& before, const std::string& line);
+
+}  // namespace ros

@@ -1,0 +1,140 @@
+#include <catch2/catch.hpp>
+
+#include "runtime/base/text.h"
+#include "runtime/ros/account_files.h"
+#include "runtime/ros/accounts.h"
+
+using namespace ros;
+
+namespace {
+
+// A box: /etc is the image's at each boot, /var/lib/rancher stays.
+struct Box {
+  TempDir folder;
+  std::vector<std::string> problems;
+
+  AccountFiles boot(const std::string& text) {
+    const auto& root = folder.path();
+    fs::remove_all(root / "etc");
+    fs::remove_all(root / "run");
+    write_file(root / "etc/passwd",
+               "root:x:0:0::/root:/bin/sh\nrancher:x:1100:1100::/home/rancher:/bin/bash\n");
+    write_file(root / "etc/group", "root:x:0:\nsudo:x:27:rancher\nrancher:x:1100:\ndocker:x:1101:\n");
+    write_file(root / "etc/shadow", "root:*:1:0:99999:7:::\nrancher:*:1:0:99999:7:::\n", 0640);
+    Config config;
+    add_layer(config, text, "c.yml");
+    problems = config.problems;
+    prepare_accounts(config, problems, root);
+    keep_accounts(root);
+    return load_accounts(root / "etc");
+  }
+  // What `passwd` does.
+  void change_password(const std::string& name, const std::string& hash) {
+    AccountFiles files = load_accounts(folder.path() / "etc");
+    find_account(files.shadow, name)->at(AccountFiles::kHash) = hash;
+    save_accounts(files, folder.path() / "etc");
+    keep_accounts(folder.path());
+  }
+};
+
+std::string line(std::vector<AccountFiles::Line>& lines, const char* name) {
+  const auto* found = find_account(lines, name);
+  return found ? join(*found, ":") : "";
+}
+
+}  // namespace
+
+TEST_CASE("accounts: the words of cloud-init make users and groups") {
+  Box box;
+  auto files = box.boot(R"(
+groups: [admins, {ops: [rancher]}]
+users:
+  - default
+  - plain
+  - name: alice
+    gecos: Alice A.
+    uid: "1500"
+    groups: docker, admins
+    shell: /bin/sh
+    sudo: ALL=(ALL) NOPASSWD:ALL
+    ssh_authorized_keys: [ssh-ed25519 K alice]
+  - {name: daemon1, system: true}
+)");
+  CHECK(box.problems.empty());
+  CHECK(line(files.passwd, "alice") == "alice:x:1500:1500:Alice A.:/home/alice:/bin/sh");
+  CHECK(line(files.passwd, "plain") == "plain:x:1102:1102::/home/plain:/bin/bash");
+  CHECK(line(files.passwd, "daemon1").starts_with("daemon1:x:500:"));
+  CHECK(line(files.group, "docker") == "docker:x:1101:alice");
+  CHECK(line(files.group, "ops").ends_with(":rancher"));
+  CHECK(line(files.shadow, "alice").starts_with("alice:*:"));
+  const auto& root = box.folder.path();
+  CHECK_FALSE(fs::exists(root / "home/daemon1"));
+  CHECK(fs::is_directory(root / "home/plain"));
+  CHECK(read_file(root / "home/alice/.ssh/authorized_keys").find("ssh-ed25519 K alice\n") !=
+        std::string::npos);
+  CHECK(read_file(root / "etc/sudoers.d/cloud-config") == "alice ALL=(ALL) NOPASSWD:ALL\n");
+}
+
+TEST_CASE("accounts: numbers stay whatever the order, and a dropped name's number is not reused") {
+  Box box;
+  box.boot("users: [a, b, c]\n");
+  auto files = box.boot("users: [c, d, a]\n");
+  CHECK(line(files.passwd, "a").starts_with("a:x:1102:"));
+  CHECK(line(files.passwd, "b").empty());
+  CHECK(line(files.passwd, "c").starts_with("c:x:1104:"));
+  CHECK(line(files.passwd, "d").starts_with("d:x:1105:"));
+  files = box.boot("users: [b]\n");
+  CHECK(line(files.passwd, "b").starts_with("b:x:1103:"));
+}
+
+TEST_CASE("accounts: a password changed on the box stays until another one is configured") {
+  Box box;
+  const std::string user = "users: [{name: a, lock_passwd: false, passwd: ";
+  auto files = box.boot(user + "$6$one}]\n");
+  CHECK(line(files.shadow, "a").starts_with("a:$6$one:"));
+  box.change_password("a", "$y$changed");
+  box.change_password("rancher", "$y$mine");
+  files = box.boot(user + "$6$one}]\n");
+  CHECK(line(files.shadow, "a").starts_with("a:$y$changed:"));
+  CHECK(line(files.shadow, "rancher").starts_with("rancher:$y$mine:"));
+  files = box.boot(user + "$6$two}]\n");
+  CHECK(line(files.shadow, "a").starts_with("a:$6$two:"));
+}
+
+TEST_CASE("accounts: one made by hand survives a reboot") {
+  Box box;
+  box.boot("hostname: x\n");
+  AccountFiles files = load_accounts(box.folder.path() / "etc");
+  files.passwd.push_back({"joe", "x", "1200", "1200", "", "/home/joe", "/bin/bash"});
+  files.group.push_back({"joe", "x", "1200", ""});
+  files.shadow.push_back({"joe", "$y$joe", "1", "0", "99999", "7", "", "", ""});
+  add_member(files, "docker", "joe");
+  save_accounts(files, box.folder.path() / "etc");
+  keep_accounts(box.folder.path());
+  files = box.boot("users: [k]\n");
+  CHECK(line(files.passwd, "joe") == "joe:x:1200:1200::/home/joe:/bin/bash");
+  CHECK(line(files.shadow, "joe").starts_with("joe:$y$joe:"));
+  CHECK(line(files.group, "docker") == "docker:x:1101:joe");
+}
+
+TEST_CASE("accounts: what is wrong is named with its place, and the others are made") {
+  Box box;
+  auto files = box.boot(R"(users:
+  - {name: "a:b"}
+  - {name: c, uid: 1100}
+  - {name: d, passwd: secret, lock_passwd: false}
+  - {name: e, homdir: /x}
+  - {gecos: nobody}
+  - good
+groups: {g: [absent]}
+)");
+  for (const auto& problem : box.problems) UNSCOPED_INFO(problem);
+  REQUIRE(box.problems.size() == 6);
+  CHECK(box.problems[0].find("did you mean homedir?") != std::string::npos);
+  CHECK(box.problems[1].starts_with("c.yml:2:5: users: a:b: "));
+  CHECK(box.problems[2].find("passwd must be a hash") != std::string::npos);
+  CHECK(box.problems[4].find("uid 1100 belongs to rancher") != std::string::npos);
+  CHECK(line(files.passwd, "c").empty());
+  CHECK_FALSE(line(files.passwd, "e").empty());
+  CHECK_FALSE(line(files.passwd, "good").empty());
+}
