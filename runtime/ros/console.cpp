@@ -27,46 +27,6 @@ void try_run(const std::vector<std::string>& argv) {
   }
 }
 
-// Host keys survive because they live with the state; /etc/ssh gets links.
-void prepare_host_keys(const Config& config) {
-  fs::create_directories(kHostKeys);
-  for (const char* kind : {"ed25519", "ecdsa"}) {
-    const std::string name = fmt::format("ssh_host_{}_key", kind);
-    const fs::path file = fs::path{kHostKeys} / name;
-    const std::string given = config.text(fmt::format("rancher.ssh.keys.{}", kind));
-    if (!given.empty() && try_read_file(file) != given) {
-      write_file_atomically(file, given, 0600);
-      write_file_atomically(file.string() + ".pub", capture({"ssh-keygen", "-y", "-f", file.string()}));
-    }
-    if (!fs::exists(file)) {
-      // Made under another name: a key that was cut short by a power loss is no key.
-      const std::string fresh = file.string() + ".new";
-      fs::remove(fresh);
-      fs::remove(fresh + ".pub");
-      try_run({"ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", fresh});
-      fs::rename(fresh + ".pub", file.string() + ".pub");
-      fs::rename(fresh, file);
-      ::sync();
-    }
-    for (const char* suffix : {"", ".pub"}) {
-      const std::string link = "/etc/ssh/" + name + suffix;
-      boost::system::error_code ignored;
-      fs::remove(link, ignored);
-      fs::create_symlink(file.string() + suffix, link, ignored);
-    }
-  }
-}
-
-void set_password(const Config& config) {
-  const std::string password = config.text("rancher.password");
-  const auto disabled = config.texts("rancher.disable");
-  if (password.empty() ||
-      std::find(disabled.begin(), disabled.end(), "password") != disabled.end()) {
-    return;
-  }
-  capture({"chpasswd", "-c", "SHA512"}, "rancher:" + password + "\n");
-}
-
 // In a process of its own: a command may take as long as it likes.
 pid_t start_user_commands() {
   SpawnOptions options;
@@ -116,6 +76,46 @@ void prepare_once(const Config& config, std::vector<std::string>& problems) {
 }
 
 }  // namespace
+
+// Host keys survive because they live with the state; /etc/ssh gets links.
+void prepare_host_keys(const Config& config) {
+  fs::create_directories(kHostKeys);
+  for (const char* kind : {"ed25519", "ecdsa"}) {
+    const std::string name = fmt::format("ssh_host_{}_key", kind);
+    const fs::path file = fs::path{kHostKeys} / name;
+    const std::string given = config.text(fmt::format("rancher.ssh.keys.{}", kind));
+    if (!given.empty() && try_read_file(file) != given) {
+      write_file_atomically(file, given, 0600);
+      write_file_atomically(file.string() + ".pub", capture({"ssh-keygen", "-y", "-f", file.string()}));
+    }
+    if (!fs::exists(file)) {
+      // Made under another name: a key that was cut short by a power loss is no key.
+      const std::string fresh = file.string() + ".new";
+      fs::remove(fresh);
+      fs::remove(fresh + ".pub");
+      try_run({"ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", fresh});
+      fs::rename(fresh + ".pub", file.string() + ".pub");
+      fs::rename(fresh, file);
+      ::sync();
+    }
+    for (const char* suffix : {"", ".pub"}) {
+      const std::string link = "/etc/ssh/" + name + suffix;
+      boost::system::error_code ignored;
+      fs::remove(link, ignored);
+      fs::create_symlink(file.string() + suffix, link, ignored);
+    }
+  }
+}
+
+void set_password(const Config& config) {
+  const std::string password = config.text("rancher.password");
+  const auto disabled = config.texts("rancher.disable");
+  if (password.empty() ||
+      std::find(disabled.begin(), disabled.end(), "password") != disabled.end()) {
+    return;
+  }
+  capture({"chpasswd", "-c", "SHA512"}, "rancher:" + password + "\n");
+}
 
 std::vector<std::string> getty_consoles(std::string_view command_line,
                                         const std::vector<std::string>& autologin) {

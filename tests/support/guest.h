@@ -34,6 +34,8 @@ struct Machine {
   std::vector<Disk> disks = {};
   std::string user_data = {};               // added to the seed's ssh_authorized_keys
   std::vector<std::string> arguments = {};  // -kernel, -initrd, -append …
+  // Private key that lets us in. When it is given, a disk brings its public half and there is no seed.
+  fs::path key = {};
 };
 
 struct Result {
@@ -60,6 +62,12 @@ class Guest {
   std::string root(const std::string& script,
                    seconds limit = seconds{180});  // the same through sudo
 
+  // A command of QEMU's human monitor, as somebody at the machine: "system_powerdown" …
+  void monitor(const std::string& command);
+  // Waits until QEMU ended, without asking for it.
+  void expect_off(seconds limit);
+  void disconnect();  // after a reboot that the test asked for by itself
+
   double reboot();                   // by the box's own command; until it is ready again
   seconds power_off(seconds limit);  // by the box's own command; the time until QEMU ended
 
@@ -67,7 +75,6 @@ class Guest {
 
  private:
   void connect();
-  void disconnect();
   std::vector<std::string> ssh(const std::vector<std::string>& options) const;
   [[noreturn]] void fail(const std::string& message);
 
@@ -87,6 +94,8 @@ fs::path overlay(const fs::path& folder, const fs::path& artifact, const std::st
 fs::path state_disk(const fs::path& folder);
 // A sparse empty disk.
 fs::path empty_disk(const fs::path& folder, std::uintmax_t size);
+// A new key of ssh, and KEY.pub beside it.
+void make_key(const fs::path& key);
 // A TCP port of the loopback interface that was free a moment ago.
 int free_port();
 
