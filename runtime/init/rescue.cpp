@@ -18,6 +18,7 @@
 namespace ros {
 namespace {
 
+constexpr const char* kMessage = "/run/ros/recovery";
 constexpr unsigned kReadingSeconds = 60;  // before a machine without a shell reboots
 
 void crashed(int number) {
@@ -38,6 +39,42 @@ std::vector<std::string> shell() {
   return {"/bin/sh", "-l"};
 }
 
+// Those by which `reboot` and its like ask (runtime/ros/power.cpp), and the power supply.
+sigset_t take_signals() {
+  sigset_t taken;
+  ::sigemptyset(&taken);
+  for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGPWR})
+    ::sigaddset(&taken, number);
+  ::pthread_sigmask(SIG_BLOCK, &taken, nullptr);
+  return taken;
+}
+
+// Read by every login shell, so that who comes by ssh learns it too.
+void leave_message(std::string_view reason) {
+  fs::create_directories(fs::path{kMessage}.parent_path());
+  fs::create_directories("/etc/profile.d");
+  write_file(kMessage, fmt::format("This is the recovery console: {}\n"
+                                   "No container runs. `reboot` leaves it.\n",
+                                   reason));
+  write_file("/etc/profile.d/recovery.sh", fmt::format("cat {}\n", kMessage));
+}
+
+// How a shell's end, or somebody by ssh, wants the machine to go on.
+Ending wait_for_end(const sigset_t& taken, std::map<pid_t, std::string>& shells) {
+  for (;;) {
+    int status = 0;
+    for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+      if (shells.erase(pid) == 0) continue;
+      if (exit_status(status) != 127) return Ending::reboot;  // 127: the console is not there
+      if (shells.empty()) throw Error{"no console takes a shell"};
+    }
+    const int number = ::sigwaitinfo(&taken, nullptr);
+    if (number == SIGTERM || number == SIGINT) return Ending::reboot;
+    if (number == SIGUSR2 || number == SIGPWR) return Ending::poweroff;
+    if (number == SIGUSR1) return Ending::halt;
+  }
+}
+
 }  // namespace
 
 void catch_crashes() noexcept {
@@ -49,28 +86,24 @@ void catch_crashes() noexcept {
 }
 
 void recovery_console(std::string_view reason) noexcept {
+  Ending ending = Ending::reboot;
   try {
+    const sigset_t taken = take_signals();
     if (!reason.empty()) announce_error(reason);
     announce("recovery console: look around as root; `exit` reboots");
+    leave_message(reason);
     const auto argv = shell();
     std::map<pid_t, std::string> shells;
     for (const auto& tty : active_consoles()) shells[spawn({.argv = argv, .tty = tty})] = tty;
-    for (;;) {
-      int status = 0;
-      const pid_t pid = ::waitpid(-1, &status, 0);
-      if (pid < 0 && errno != EINTR) break;
-      if (const auto found = shells.find(pid); found != shells.end()) {
-        shells.erase(found);
-        if (exit_status(status) != 127) break;  // 127: the console is not there
-        if (shells.empty()) throw Error{"no console takes a shell"};
-      }
-    }
-    announce("rebooting");
+    // Without the layers there is neither `ros` nor sshd.
+    if (fs::exists("/usr/bin/ros")) spawn({.argv = {"ros", "recovery"}});
+    ending = wait_for_end(taken, shells);
+    announce(ending == Ending::reboot ? "rebooting" : "going down");
   } catch (const std::exception& error) {
     announce_error(error.what());
     ::sleep(kReadingSeconds);
   }
-  end_machine(Ending::reboot);
+  end_without_services(ending);
 }
 
 }  // namespace ros

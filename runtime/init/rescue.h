@@ -5,7 +5,8 @@
 
 namespace ros {
 
-// A root shell on every console; the end of any of them reboots. Never returns.
+// A root shell on every console; the end of any of them reboots. With the layers at hand
+// `ros recovery` gives it a network and sshd, and logins say `reason`. Never returns.
 // Asks for no password: whoever is there can choose it in the boot menu as well.
 [[noreturn]] void recovery_console(std::string_view reason) noexcept;
 

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -97,6 +98,31 @@ void end_machine(Ending ending) {
   }
   ::reboot(RB_HALT_SYSTEM);
   for (;;) ::pause();
+}
+
+void end_without_services(Ending ending) noexcept {
+  constexpr double kSeconds = 2;
+  try {
+    limit(ending, kLeastSeconds);
+    ::kill(-1, SIGTERM);
+    ::kill(-1, SIGCONT);
+    ::kill(-1, SIGHUP);  // what interactive shells heed
+    sigset_t ended;
+    ::sigemptyset(&ended);
+    ::sigaddset(&ended, SIGCHLD);
+    for (const double end = uptime() + kSeconds; uptime() < end;) {
+      const pid_t pid = ::waitpid(-1, nullptr, WNOHANG);
+      if (pid < 0) break;  // nobody is left
+      const timespec pause{.tv_sec = 0, .tv_nsec = 100'000'000};
+      if (pid == 0) ::sigtimedwait(&ended, nullptr, &pause);
+    }
+    ::kill(-1, SIGKILL);
+    ::sync();
+    unmount_all();
+  } catch (const std::exception& error) {
+    announce_error(error.what());
+  }
+  end_machine(ending);
 }
 
 void shut_down(Ending ending, Supervisor& supervisor, EngineLog& logs, double seconds) {

@@ -17,6 +17,9 @@ std::vector<std::string> mounts_to_undo(std::string_view mountinfo);
 // hangs, the machine goes down when it has passed.
 [[noreturn]] void shut_down(Ending ending, Supervisor& supervisor, EngineLog& logs, double seconds);
 
+// Ends every process and unmounts; for a system without a Supervisor. Never returns.
+[[noreturn]] void end_without_services(Ending ending) noexcept;
+
 // Syncs and goes down at once.
 [[noreturn]] void end_machine(Ending ending);
 

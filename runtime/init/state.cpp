@@ -55,8 +55,9 @@ void copy_tree(const fs::path& from, const fs::path& to) {
 // System Docker makes anew whatever it has, so it can do without a state that is full.
 void bind_folders(const fs::path& base, bool full) {
   for (const fs::path name : kFolders) {
-    if (full && name == "var/lib/system-docker") continue;
-    const fs::path kept = base / name;
+    const bool in_memory = full && name == "var/lib/system-docker";
+    // Not in the root's own overlay, which cannot carry the overlays of containers.
+    const fs::path kept = (in_memory ? fs::path{kMemoryFolder} / "state" : base) / name;
     const fs::path seen = "/" / name;
     if (!fs::exists(kept)) {
       fs::create_directories(kept.parent_path());

@@ -33,6 +33,40 @@ void try_run(const std::vector<std::string>& argv) {
   }
 }
 
+// In a process of its own: a command may take as long as it likes.
+pid_t start_user_commands() {
+  SpawnOptions options;
+  options.new_session = true;
+  return spawn({"/proc/self/exe", "console-init", "--run-commands"}, options);
+}
+
+int run_user_commands() {
+  const Config config = load_config();
+  run_commands(config, "runcmd", OnFailure::stop);
+  run_script(fs::path{"/"} / kConfigFolder / "cloud-config-script");
+  run_script("/opt/rancher/bin/start.sh");
+  run_script("/etc/rc.local");
+  return 0;
+}
+
+void prepare_once(const Config& config, std::vector<std::string>& problems) {
+  const auto step = [&](auto&& function) {
+    try {
+      function();
+    } catch (const std::exception& error) {
+      problems.emplace_back(error.what());
+    }
+  };
+  fs::create_directories("/run/sshd");
+  fs::create_directories("/run/lock");
+  step([&] { prepare_accounts(config, problems); });
+  step([&] { write_login_keys(config); });
+  step([&] { set_password(config); });
+  step([&] { write_files(config, "console", problems); });
+}
+
+}  // namespace
+
 // Host keys survive because they live with the state; /etc/ssh gets links.
 void prepare_host_keys(const Config& config) {
   fs::create_directories(kHostKeys);
@@ -63,6 +97,16 @@ void prepare_host_keys(const Config& config) {
   }
 }
 
+void write_login_keys(const Config& config) {
+  const auto common = common_ssh_keys(config, load_metadata());
+  std::map<std::string, std::vector<std::string>> keys{{"rancher", common}, {"docker", common}};
+  std::vector<std::string> named_already;
+  for (const auto& account : configured_accounts(config, named_already))
+    keys[account.name].insert(keys[account.name].end(), account.keys.begin(), account.keys.end());
+  write_ssh_keys("/home/rancher", 1100, 1100, keys["rancher"]);
+  write_ssh_keys("/home/docker", 1101, 1101, keys["docker"]);
+}
+
 void set_password(const Config& config) {
   const std::string password = config.text("rancher.password");
   const auto disabled = config.texts("rancher.disable");
@@ -79,48 +123,6 @@ void set_password(const Config& config) {
   capture({"chpasswd", "-c", "SHA512"}, "rancher:" + password + "\n");
   note_boot_password(before, line());
 }
-
-// In a process of its own: a command may take as long as it likes.
-pid_t start_user_commands() {
-  SpawnOptions options;
-  options.new_session = true;
-  return spawn({"/proc/self/exe", "console-init", "--run-commands"}, options);
-}
-
-int run_user_commands() {
-  const Config config = load_config();
-  run_commands(config, "runcmd", OnFailure::stop);
-  run_script(fs::path{"/"} / kConfigFolder / "cloud-config-script");
-  run_script("/opt/rancher/bin/start.sh");
-  run_script("/etc/rc.local");
-  return 0;
-}
-
-void prepare_once(const Config& config, std::vector<std::string>& problems) {
-  const auto step = [&](auto&& function) {
-    try {
-      function();
-    } catch (const std::exception& error) {
-      problems.emplace_back(error.what());
-    }
-  };
-  fs::create_directories("/run/sshd");
-  fs::create_directories("/run/lock");
-  step([&] { prepare_accounts(config, problems); });
-  step([&] {
-    const auto common = common_ssh_keys(config, load_metadata());
-    std::map<std::string, std::vector<std::string>> keys{{"rancher", common}, {"docker", common}};
-    std::vector<std::string> named_already;
-    for (const auto& account : configured_accounts(config, named_already))
-      keys[account.name].insert(keys[account.name].end(), account.keys.begin(), account.keys.end());
-    write_ssh_keys("/home/rancher", 1100, 1100, keys["rancher"]);
-    write_ssh_keys("/home/docker", 1101, 1101, keys["docker"]);
-  });
-  step([&] { set_password(config); });
-  step([&] { write_files(config, "console", problems); });
-}
-
-}  // namespace
 
 std::vector<std::string> getty_consoles(std::string_view command_line,
                                         const std::vector<std::string>& autologin) {

@@ -16,6 +16,13 @@ inline constexpr const char* kConsoleDone = "/run/ros/console-done";
 std::vector<std::string> getty_consoles(std::string_view command_line,
                                         const std::vector<std::string>& autologin);
 std::vector<std::string> getty_command(const std::string& tty, bool autologin);
+
+// Links /etc/ssh's host keys to those kept with the state, making what is not there.
+void prepare_host_keys(const Config& config);
+// What lets in rancher and docker: keys of the configuration and of the metadata.
+void write_login_keys(const Config& config);
+// rancher.password, unless rancher.disable has it.
+void set_password(const Config& config);
 std::vector<std::string> sshd_command(const Config& config);
 
 }  // namespace ros

@@ -54,6 +54,7 @@ const std::map<std::string, Verb>& verbs() {
       {"bootcmd", bootcmd_verb},
       {"sysinit", sysinit_verb},
       {"stop-all", stop_all_verb},
+      {"recovery", recovery_verb},
       {"console-init", console_init_verb},
       {"netconf", netconf_verb},
       {"dhcp-hook", dhcp_hook_verb},

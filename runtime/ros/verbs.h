@@ -22,6 +22,7 @@ int early_config_verb(const Arguments& arguments);  // started by init: what it 
 int bootcmd_verb(const Arguments& arguments);       // started by init, before the state
 int sysinit_verb(const Arguments& arguments);       // started by init; supervises the services
 int stop_all_verb(const Arguments& arguments);      // started by init when going down
+int recovery_verb(const Arguments& arguments);      // the same, for its recovery console
 int console_init_verb(const Arguments& arguments);  // main process of service console
 int netconf_verb(const Arguments& arguments);       // main process of service network
 int dhcp_hook_verb(const Arguments& arguments);     // called by dhcpcd

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -67,13 +68,20 @@ fs::path state_disk(const fs::path& folder) {
   return path;
 }
 
+void make_key(const fs::path& key) {
+  check_output({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "boot-test", "-f", key.string()});
+}
+
 Guest::Guest(Machine machine)
     : machine_{std::move(machine)}, exceptions_at_start_{std::uncaught_exceptions()} {
   port_ = free_port();
   const auto& dir = folder_.path();
-  check_output({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "boot-test", "-f",
-                (dir / "key").string()});
-  write_seed();
+  if (machine_.key.empty()) {
+    make_key(machine_.key = dir / "key");
+    write_seed();
+  } else {
+    machine_.seed = Seed::none;
+  }
 
   rosbuild::BootOptions options{.firmware = machine_.firmware,
                                 .memory_mb = machine_.memory_mb,
@@ -83,7 +91,8 @@ Guest::Guest(Machine machine)
                                 .serial = "chardev:console",
                                 .snapshot = false};
   if (machine_.nic != "none") options.forwards = {{port_, 22}};
-  options.arguments = {"-chardev", "stdio,id=console,signal=off"};
+  options.arguments = {"-chardev", "stdio,id=console,signal=off", "-monitor",
+                       "unix:" + (dir / "monitor").string() + ",server=on,wait=off"};
   if (machine_.seed == Seed::share) {
     options.arguments.insert(options.arguments.end(),
                              {"-virtfs",
@@ -173,7 +182,7 @@ std::vector<std::string> Guest::ssh(const std::vector<std::string>& options) con
                                 "-F",
                                 "none",
                                 "-i",
-                                (dir / "key").string(),
+                                machine_.key.string(),
                                 "-p",
                                 std::to_string(port_),
                                 "-o",
@@ -208,6 +217,7 @@ void Guest::connect() {
 }
 
 void Guest::disconnect() {
+  if (!connected_) return;
   rosbuild::try_run({.argv = ssh({"-O", "exit"})});
   connected_ = false;
 }
@@ -230,6 +240,33 @@ std::string Guest::run(const std::string& script, seconds limit) {
 
 std::string Guest::root(const std::string& script, seconds limit) {
   return run("sudo -n sh -c " + ros::quote(script), limit);
+}
+
+void Guest::monitor(const std::string& command) {
+  const std::string path = (folder_.path() / "monitor").string();
+  ros::Fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const timeval limit{.tv_sec = 60, .tv_usec = 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  REQUIRE(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  std::string output;
+  const auto until_prompt = [&] {
+    char byte = 0;
+    for (output.clear(); !output.ends_with("(qemu) ") && ::read(socket.get(), &byte, 1) == 1;)
+      output += byte;
+    if (!output.ends_with("(qemu) ")) fail("QEMU's monitor does not answer: " + output);
+  };
+  until_prompt();
+  const std::string line = command + "\n";
+  REQUIRE(::write(socket.get(), line.data(), line.size()) == static_cast<ssize_t>(line.size()));
+  until_prompt();  // it was carried out
+}
+
+void Guest::expect_off(seconds limit) {
+  if (connected_) disconnect();
+  if (!qemu_->wait(limit)) fail(fmt::format("the machine is not off after {} s", limit.count()));
 }
 
 double Guest::reboot() {

@@ -41,6 +41,8 @@ struct Machine {
   std::vector<std::string> arguments = {};  // -kernel, -initrd, -append …
   Seed seed = Seed::nocloud;
   std::map<std::string, std::string> seed_files = {};  // further ones, by their paths in the seed
+  // Private key that lets us in. When it is given, a disk brings its public half and there is no seed.
+  fs::path key = {};
 };
 
 struct Result {
@@ -67,6 +69,12 @@ class Guest {
   std::string root(const std::string& script,
                    seconds limit = seconds{180});  // the same through sudo
 
+  // A command of QEMU's human monitor, as somebody at the machine: "system_powerdown" …
+  void monitor(const std::string& command);
+  // Waits until QEMU ended, without asking for it.
+  void expect_off(seconds limit);
+  void disconnect();  // after a reboot that the test asked for by itself
+
   double reboot();                   // by the box's own command; until it is ready again
   seconds power_off(seconds limit);  // by the box's own command; the time until QEMU ended
 
@@ -75,7 +83,6 @@ class Guest {
  private:
   void write_seed() const;
   void connect();
-  void disconnect();
   std::vector<std::string> ssh(const std::vector<std::string>& options) const;
   [[noreturn]] void fail(const std::string& message);
 
@@ -95,6 +102,8 @@ fs::path overlay(const fs::path& folder, const fs::path& artifact, const std::st
 fs::path state_disk(const fs::path& folder);
 // A sparse empty disk.
 fs::path empty_disk(const fs::path& folder, std::uintmax_t size);
+// A new key of ssh, and KEY.pub beside it.
+void make_key(const fs::path& key);
 // A TCP port of the loopback interface that was free a moment ago.
 int free_port();
 
