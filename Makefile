@@ -31,7 +31,8 @@ build: setup ## build rosbuild, init and ros
 	@rm -f $(BUILD).log
 	cmake --build $(BUILD) -j $(JOBS)
 
-test: setup-test build ## build everything and run every test
+test: setup-test build ## build everything, lint it and run every test
+	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory check
 	$(MAKE) --no-print-directory fuzz T=5
 	$(ROSBUILD) image --platform all --compress fast --output $(OUT)

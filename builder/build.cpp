@@ -99,8 +99,10 @@ std::vector<LockSection> lock_sections(const Recipes& recipes, const std::string
       const LayerRecipe& layer = recipes.layers.at(layer_name.value);
       std::vector<WantedPackage> packages = wanted(layer.packages);
       LockSection section{.name = layer.name, .without = layer.without, .only = layer.only};
-      if (layer.kernel) packages.push_back({layer.kernel->package.value, layer.kernel->package.at});
-      else section.below = below;
+      if (layer.kernel)
+        packages.push_back({layer.kernel->package.value, layer.kernel->package.at});
+      else
+        section.below = below;
       if (packages.empty()) continue;
       section.packages = std::move(packages);
       if (!layer.kernel) below.push_back(layer.name);
@@ -115,8 +117,8 @@ void print_artifacts(const std::vector<Published>& artifacts) {
   std::size_t width = 0;
   for (const auto& artifact : artifacts) width = std::max(width, artifact.path.size());
   for (const auto& artifact : artifacts)
-    fmt::print("{:{}}  {:>9}  {}\n", artifact.path.string(), width,
-               ros::human_size(artifact.size), artifact.sha256);
+    fmt::print("{:{}}  {:>9}  {}\n", artifact.path.string(), width, ros::human_size(artifact.size),
+               artifact.sha256);
 }
 
 }  // namespace

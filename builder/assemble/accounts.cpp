@@ -29,8 +29,8 @@ std::vector<Fields> parse(std::string_view text, std::size_t count) {
 }
 
 const Fields* find(const std::vector<Fields>& lines, std::size_t field, const std::string& value) {
-  const auto found = std::ranges::find_if(
-      lines, [&](const Fields& fields) { return fields[field] == value; });
+  const auto found =
+      std::ranges::find_if(lines, [&](const Fields& fields) { return fields[field] == value; });
   return found == lines.end() ? nullptr : &*found;
 }
 
@@ -87,13 +87,12 @@ void Accounts::add(const Group& group) {
 void Accounts::add(const User& user) {
   check_name(user.name);
   const auto group_id = std::to_string(gid(user.group));
-  add_line(passwd_,
-           {user.name, "x", std::to_string(user.uid), group_id, "", user.home, user.shell},
+  add_line(passwd_, {user.name, "x", std::to_string(user.uid), group_id, "", user.home, user.shell},
            kPasswdFields, "user");
   for (const auto& name : user.groups) {
     gid(name);
-    auto& members = std::ranges::find_if(group_, [&](const Fields& f) { return f[0] == name; })
-                        ->at(3);
+    auto& members =
+        std::ranges::find_if(group_, [&](const Fields& f) { return f[0] == name; })->at(3);
     auto list = members.empty() ? Fields{} : ros::split(members, ',');
     if (std::ranges::find(list, user.name) == list.end()) list.push_back(user.name);
     members = ros::join(list, ",");

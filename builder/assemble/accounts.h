@@ -14,7 +14,7 @@ namespace rosbuild {
 struct User {
   std::string name;
   std::uint32_t uid = 0;
-  std::string group;                // primary group, by name
+  std::string group;  // primary group, by name
   std::string home;
   std::string shell;
   std::vector<std::string> groups;  // supplementary, by name
@@ -35,7 +35,7 @@ class Accounts {
   void add(const Group& group);
   void add(const User& user);
 
-  std::uint32_t uid(const std::string& user) const;   // throws ros::Error when unknown
+  std::uint32_t uid(const std::string& user) const;  // throws ros::Error when unknown
   std::uint32_t gid(const std::string& group) const;
   std::uint32_t primary_gid(const std::string& user) const;
 

@@ -13,10 +13,9 @@ Tree early_initrd(const InitrdSpec& spec) {
     tree.put(path, Entry{.mode = mode, .mtime = spec.epoch, .content = std::move(content)});
   };
   const auto link = [&](const char* path, const char* target) {
-    tree.put(path, Entry{.type = EntryType::symlink,
-                         .mode = 0777,
-                         .mtime = spec.epoch,
-                         .target = target});
+    tree.put(
+        path,
+        Entry{.type = EntryType::symlink, .mode = 0777, .mtime = spec.epoch, .target = target});
   };
   for (const char* path : {"bin", "dev", "proc", "run", "sys", "usr", "usr/lib"}) folder(path);
   link("lib", "usr/lib");

@@ -11,10 +11,10 @@
 namespace rosbuild {
 
 struct InitrdSpec {
-  Content init;         // static program, becomes /init
-  Content busybox;      // static program, becomes /bin/busybox; /bin/sh is a link
-  Tree modules;         // select_modules(…)
-  std::string manifest; // text of /manifest
+  Content init;          // static program, becomes /init
+  Content busybox;       // static program, becomes /bin/busybox; /bin/sh is a link
+  Tree modules;          // select_modules(…)
+  std::string manifest;  // text of /manifest
   std::int64_t epoch = 0;
 };
 

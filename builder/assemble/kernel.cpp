@@ -81,7 +81,9 @@ struct FreeArchive {
 };
 
 std::string decompress(const std::string& bytes, const std::string& what) {
-  if (bytes.starts_with("\x7f" "ELF")) return bytes;
+  if (bytes.starts_with("\x7f"
+                        "ELF"))
+    return bytes;
   const std::unique_ptr<archive, FreeArchive> reader{archive_read_new()};
   archive_read_support_format_raw(reader.get());
   archive_read_support_filter_xz(reader.get());
@@ -218,8 +220,8 @@ void check_kernel_config(const Kernel& kernel, const std::string& required,
     const auto found = values.find(name);
     const std::string value = found == values.end() ? "n" : found->second;
     if (value == wanted || (wanted == "m" && value == "y")) continue;
-    problems.add(Error{fmt::format("kernel {} has {}={}, the OS needs {}", kernel.version, name,
-                                   value, wanted)}
+    problems.add(Error{
+        fmt::format("kernel {} has {}={}, the OS needs {}", kernel.version, name, value, wanted)}
                      .at({required_file, number, 1}));
   }
   problems.throw_if_any();

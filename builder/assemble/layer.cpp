@@ -58,8 +58,8 @@ void merge_packages(Tree& tree, const std::vector<Package>& packages) {
         if (old && old->type != EntryType::directory && !same_file(*old, entry)) {
           if (replaces(owner->control, package.name)) continue;
           if (!replaces(package.control, owner->name))
-            problems.add(Error{fmt::format("packages {} and {} both ship {}", owner->name,
-                                           package.name, path)});
+            problems.add(Error{
+                fmt::format("packages {} and {} both ship {}", owner->name, package.name, path)});
         }
         owner = &package;
       }
@@ -234,10 +234,9 @@ Tree make_layer(const LayerSpec& spec) {
 
   tree.merge(spec.files);
   for (const auto& [path, target] : spec.links)
-    tree.put(path, Entry{.type = EntryType::symlink,
-                         .mode = 0777,
-                         .mtime = spec.epoch,
-                         .target = target});
+    tree.put(
+        path,
+        Entry{.type = EntryType::symlink, .mode = 0777, .mtime = spec.epoch, .target = target});
   put_directories(tree, spec, accounts);
   if (has_libraries(tree, spec.arch)) {
     Tree whole = under;

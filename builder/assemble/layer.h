@@ -18,23 +18,23 @@ namespace rosbuild {
 
 struct LayerDirectory {
   unsigned mode = 0755;
-  std::string owner;                  // user name; empty: root
-  std::string group;                  // empty: the owner's primary group
+  std::string owner;  // user name; empty: root
+  std::string group;  // empty: the owner's primary group
 };
 
 struct LayerSpec {
   std::string name;
-  std::string arch;                   // "amd64"
+  std::string arch;  // "amd64"
   std::int64_t epoch = 0;
-  std::vector<fs::path> packages;     // unpacked packages (unpack.h), in any order
-  std::vector<std::string> remove;    // globs; usr/share/doc/*/copyright always stays
-  std::vector<std::string> keep;      // exceptions to `remove`
-  Tree files;                         // laid over the packages
-  std::map<std::string, std::string> links;                 // path -> target
+  std::vector<fs::path> packages;            // unpacked packages (unpack.h), in any order
+  std::vector<std::string> remove;           // globs; usr/share/doc/*/copyright always stays
+  std::vector<std::string> keep;             // exceptions to `remove`
+  Tree files;                                // laid over the packages
+  std::map<std::string, std::string> links;  // path -> target
   std::map<std::string, LayerDirectory> directories;
   std::vector<User> users;
   std::vector<Group> groups;
-  std::vector<const Tree*> below;     // trees of the layers below, bottom first
+  std::vector<const Tree*> below;  // trees of the layers below, bottom first
 };
 
 // Throws ros::Error when two packages ship different files under one path, or

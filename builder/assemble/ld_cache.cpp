@@ -60,8 +60,10 @@ int compare_names(std::string_view a, std::string_view b) {
     if (is_digit(c) && is_digit(d)) {
       unsigned long x = 0;
       unsigned long y = 0;
-      for (; i < a.size() && is_digit(a[i]); ++i) x = x * 10 + static_cast<unsigned long>(a[i] - '0');
-      for (; j < b.size() && is_digit(b[j]); ++j) y = y * 10 + static_cast<unsigned long>(b[j] - '0');
+      for (; i < a.size() && is_digit(a[i]); ++i)
+        x = x * 10 + static_cast<unsigned long>(a[i] - '0');
+      for (; j < b.size() && is_digit(b[j]); ++j)
+        y = y * 10 + static_cast<unsigned long>(b[j] - '0');
       if (x != y) return x < y ? -1 : 1;
     } else if (is_digit(c)) {
       return 1;
@@ -125,7 +127,7 @@ std::string make_ld_cache(const Tree& root, const std::string& arch_name) {
   std::string cache = "glibc-ld.so.cache1.1";
   put32(cache, libraries.size());
   put32(cache, strings.size());
-  put32(cache, 2);  // flags: little-endian; three bytes of padding
+  put32(cache, 2);         // flags: little-endian; three bytes of padding
   cache.append(16, '\0');  // no extensions
   return cache + entries + strings;
 }

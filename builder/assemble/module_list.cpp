@@ -32,9 +32,7 @@ std::string ModuleNames::stem(const std::string& name) const {
   return found == by_name_.end() ? std::string{} : found->second;
 }
 
-bool ModuleNames::builtin(const std::string& name) const {
-  return builtin_.contains(normal(name));
-}
+bool ModuleNames::builtin(const std::string& name) const { return builtin_.contains(normal(name)); }
 
 std::set<std::string> ModuleNames::match(const std::string& pattern) const {
   std::set<std::string> found;
@@ -71,8 +69,10 @@ std::set<std::string> ModuleNames::choose(const std::vector<ModuleList>& lists) 
         problems.add(Error{error}.at({list.file, number, 1}));
       }
       for (const auto& stem : found) {
-        if (away) chosen.erase(stem);
-        else chosen.insert(stem);
+        if (away)
+          chosen.erase(stem);
+        else
+          chosen.insert(stem);
       }
     }
     all.merge(chosen);

@@ -156,9 +156,8 @@ class DataUnpacker {
         break;
       case AE_IFREG:
         line.offset = written_;
-        line.size = stream_data(a, [&](std::string_view piece) {
-          ros::write_all(content_.get(), piece);
-        });
+        line.size =
+            stream_data(a, [&](std::string_view piece) { ros::write_all(content_.get(), piece); });
         if (static_cast<std::int64_t>(line.size) != archive_entry_size(entry))
           throw Error{fmt::format("{} is cut off", path)};
         written_ += line.size;

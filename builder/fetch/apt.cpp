@@ -65,8 +65,8 @@ class Apt {
   Apt(const LockRequest& request, std::stop_token stop)
       : request_(request), root_(request.scratch), stop_(std::move(stop)) {
     if (!fs::exists(request.keyring))
-      throw Error{"Debian's keys are missing: " + request.keyring.string(), Error::Kind::tool}
-          .hint("install the package debian-archive-keyring");
+      throw Error{"Debian's keys are missing: " + request.keyring.string(), Error::Kind::tool}.hint(
+          "install the package debian-archive-keyring");
     for (const char* folder : {"state/lists/partial", "cache/archives/partial", "etc", "log"})
       fs::create_directories(root_ / folder);
     write_configuration();
@@ -77,9 +77,7 @@ class Apt {
   void update() { run_apt({"update"}, true); }
 
   // The dpkg status: what counts as installed.
-  void set_installed(const std::string& status) {
-    ros::write_file(root_ / "state/status", status);
-  }
+  void set_installed(const std::string& status) { ros::write_file(root_ / "state/status", status); }
 
   Index read_index() {
     Index index;
@@ -187,8 +185,7 @@ void check_names(const LockRequest& request, const Index& index) {
   problems.throw_if_any();
 }
 
-const Record& find_record(const Index& index, const std::string& name,
-                          const std::string& version) {
+const Record& find_record(const Index& index, const std::string& name, const std::string& version) {
   const Record* best = nullptr;
   if (const auto found = index.by_name.find(name); found != index.by_name.end())
     for (const auto& record : found->second)

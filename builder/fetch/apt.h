@@ -18,7 +18,7 @@ namespace rosbuild {
 namespace fs = ros::fs;
 
 struct Mirror {
-  std::string debian;    // URL without a trailing slash
+  std::string debian;  // URL without a trailing slash
   std::string security;
   // The URL of a locked package.
   std::string url(const LockedPackage& package) const;
@@ -36,10 +36,10 @@ struct WantedPackage {
 };
 
 struct LockSection {
-  std::string name;                     // layer name, or "tools"
+  std::string name;  // layer name, or "tools"
   std::vector<WantedPackage> packages;
-  std::vector<std::string> without;     // globs over names: dropped from the closure
-  std::vector<std::string> only;        // globs over names: nothing else is kept; empty: no limit
+  std::vector<std::string> without;  // globs over names: dropped from the closure
+  std::vector<std::string> only;     // globs over names: nothing else is kept; empty: no limit
   // Earlier sections that are always below this one: their packages count as
   // installed and are not repeated. Empty for a section that stands alone
   // (base, tools, kernel).
@@ -47,13 +47,13 @@ struct LockSection {
 };
 
 struct LockRequest {
-  std::string arch;                     // "amd64"
-  std::vector<std::string> suites;      // those ending in "-security" come from the security archive
+  std::string arch;                 // "amd64"
+  std::vector<std::string> suites;  // those ending in "-security" come from the security archive
   std::vector<std::string> components;
-  std::vector<LockSection> sections;    // lowest first
+  std::vector<LockSection> sections;  // lowest first
   Mirror mirror;
   fs::path keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
-  fs::path scratch;                     // an empty folder for apt's private root
+  fs::path scratch;  // an empty folder for apt's private root
 };
 
 // Throws ros::Error: every unknown package at once (with position and a

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <list>
@@ -114,10 +114,10 @@ class Transfer {
   }
 
   Error wrong_size() const {
-    return Error{fmt::format("{}: size differs: locked {} bytes, received {}{}", file_.url,
-                             file_.size, received_ > file_.size ? "more than " : "",
-                             std::min(received_, file_.size)),
-                 Error::Kind::network};
+    return Error{
+        fmt::format("{}: size differs: locked {} bytes, received {}{}", file_.url, file_.size,
+                    received_ > file_.size ? "more than " : "", std::min(received_, file_.size)),
+        Error::Kind::network};
   }
 
   Error network_error(CURLcode code, bool& passing) const {
@@ -185,8 +185,7 @@ class Session {
  private:
   void start_due() {
     const auto now = Clock::now();
-    for (auto it = waiting_.begin();
-         it != waiting_.end() && running_.size() < options_.parallel;) {
+    for (auto it = waiting_.begin(); it != waiting_.end() && running_.size() < options_.parallel;) {
       if (it->not_before > now) {
         ++it;
         continue;

@@ -15,17 +15,17 @@ namespace rosbuild {
 namespace fs = ros::fs;
 
 struct Download {
-  std::string url;      // http://, https:// or file://
+  std::string url;  // http://, https:// or file://
   std::string sha256;
   std::uint64_t size = 0;
-  fs::path out;         // written as out.part, renamed when complete and right
+  fs::path out;  // written as out.part, renamed when complete and right
 };
 
 struct DownloadOptions {
   unsigned parallel = 8;
-  unsigned attempts = 4;                 // per file, for failures that may pass
+  unsigned attempts = 4;  // per file, for failures that may pass
   unsigned connect_timeout_seconds = 15;
-  unsigned stall_timeout_seconds = 30;   // less than 1 kB/s for this long ends an attempt
+  unsigned stall_timeout_seconds = 30;  // less than 1 kB/s for this long ends an attempt
   // Called after each complete file with the bytes so far and in all.
   std::function<void(std::uint64_t done, std::uint64_t total)> progress;
 };

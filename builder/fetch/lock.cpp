@@ -28,8 +28,8 @@ bool is_pool_path(const std::string& path) {
 
 LockedPackage parse_package(const std::vector<std::string>& fields) {
   if (fields.size() != 7)
-    throw Error{fmt::format(
-        "expected `name version arch archive path size sha256`, found {} words", fields.size())};
+    throw Error{fmt::format("expected `name version arch archive path size sha256`, found {} words",
+                            fields.size())};
   LockedPackage package{fields[0], fields[1], fields[2], fields[3], fields[4], 0, fields[6]};
   if (package.archive != "debian" && package.archive != "debian-security")
     throw Error{fmt::format("archive must be debian or debian-security, not {}", package.archive)};

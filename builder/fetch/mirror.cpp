@@ -23,8 +23,8 @@ std::string security_sibling(const std::string& debian) { return debian + "-secu
 
 Mirror from_words(const std::vector<std::string>& urls, std::string_view origin) {
   for (const auto& url : urls) {
-    const bool known = url.starts_with("http://") || url.starts_with("https://") ||
-                       url.starts_with("file:///");
+    const bool known =
+        url.starts_with("http://") || url.starts_with("https://") || url.starts_with("file:///");
     if (!known || urls.size() > 2)
       throw Error{fmt::format("{}: expected `URL` or `URL SECURITY-URL`, found {}", origin,
                               ros::join(urls, " ")),

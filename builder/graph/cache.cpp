@@ -61,18 +61,20 @@ Cache::Cache(fs::path root) : root_(std::move(root)) {
     boost::system::error_code failed;
     fs::create_directories(root_ / folder, failed);
     if (failed)
-      throw ros::Error{fmt::format("cannot make the cache folder {}: {}",
-                                   (root_ / folder).string(), failed.message())}
+      throw ros::Error{fmt::format("cannot make the cache folder {}: {}", (root_ / folder).string(),
+                                   failed.message())}
           .hint("set XDG_CACHE_HOME to a folder that you may write to");
   }
   // One process's folder in staging, locked as long as it lives.
   const ros::FileLock guard{root_ / "locks/staging"};
   remove_rubbish(root_ / "staging");
   std::string name = (root_ / "staging/XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) throw ros::Error::from_errno("cannot write to " + root_.string());
+  if (::mkdtemp(name.data()) == nullptr)
+    throw ros::Error::from_errno("cannot write to " + root_.string());
   staging_ = name;
   staging_lock_ = ros::open_file(name, O_RDONLY | O_DIRECTORY);
-  if (::flock(staging_lock_.get(), LOCK_EX) != 0) throw ros::Error::from_errno("cannot lock " + name);
+  if (::flock(staging_lock_.get(), LOCK_EX) != 0)
+    throw ros::Error::from_errno("cannot lock " + name);
 }
 
 Cache::~Cache() {

@@ -31,13 +31,14 @@ class Cache {
   // Returns the entry for `key`; when absent calls make(out), which must create
   // a file or folder at `out`. One maker per key, across processes. What make
   // throws travels on, and nothing is stored.
-  fs::path get_or_make(const std::string& key, const std::function<void(const fs::path& out)>& make);
+  fs::path get_or_make(const std::string& key,
+                       const std::function<void(const fs::path& out)>& make);
   // Unnamed scratch space on the cache's filesystem.
   ros::TempDir scratch() const;
 
  private:
   fs::path root_;
-  fs::path staging_;       // this process's folder, locked while it lives
+  fs::path staging_;  // this process's folder, locked while it lives
   ros::Fd staging_lock_;
 };
 

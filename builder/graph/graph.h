@@ -16,9 +16,9 @@ namespace rosbuild {
 enum class Outcome { built, cached };
 
 struct Step {
-  std::string name;                 // "layer base": shown to the user
-  std::vector<std::size_t> needs;   // indices of earlier steps
-  double weight = 1;                // rough cost in seconds, for the critical path
+  std::string name;                // "layer base": shown to the user
+  std::vector<std::size_t> needs;  // indices of earlier steps
+  double weight = 1;               // rough cost in seconds, for the critical path
   std::function<Outcome(std::stop_token)> work;
 };
 

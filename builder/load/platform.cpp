@@ -18,8 +18,8 @@ namespace {
 
 const std::vector<std::string> kArchitectures{"amd64", "arm64"};
 const std::vector<std::string> kDatasources{
-    "aliyun", "azure",  "cloudstack", "configdrive", "digitalocean", "ec2",
-    "exoscale", "gce", "nocloud", "openstack", "packet"};
+    "aliyun",   "azure", "cloudstack", "configdrive", "digitalocean", "ec2",
+    "exoscale", "gce",   "nocloud",    "openstack",   "packet"};
 constexpr const char* kChecksums = "checksums.txt";
 
 struct Words {  // a list that may be replaced (`key`) and appended to (`+key`)

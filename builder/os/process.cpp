@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,7 +17,6 @@
 #include <boost/process/v2/start_dir.hpp>
 #include <boost/process/v2/stdio.hpp>
 #include <cstdlib>
-#include <poll.h>
 #include <thread>
 
 #include "runtime/base/error.h"
@@ -61,7 +61,7 @@ struct OwnGroup {
 struct Result {
   int status = 0;
   std::string out;
-  std::string err;   // equals interleaved output when merged
+  std::string err;  // equals interleaved output when merged
   bool stopped = false;
 };
 
@@ -82,15 +82,19 @@ class Feeder {
   Feeder(Fd pipe, const Command& command) {
     thread_ = std::thread([this, pipe = std::move(pipe), &command]() mutable {
       try {
-        if (command.feed) command.feed(pipe.get());
-        else ros::write_all(pipe.get(), command.input);
+        if (command.feed)
+          command.feed(pipe.get());
+        else
+          ros::write_all(pipe.get(), command.input);
       } catch (...) {
         failure_ = std::current_exception();
       }
       pipe.reset();
     });
   }
-  ~Feeder() { if (thread_.joinable()) thread_.join(); }
+  ~Feeder() {
+    if (thread_.joinable()) thread_.join();
+  }
   std::exception_ptr wait() {
     thread_.join();
     return failure_;
@@ -133,8 +137,10 @@ void read_both(Fd& out, Fd& err, Result& result) {
     for (int i = 0; i < 2; ++i) {
       if (polled[i].fd < 0 || polled[i].revents == 0) continue;
       const ssize_t count = ::read(polled[i].fd, buffer, sizeof buffer);
-      if (count > 0) sinks[i]->append(buffer, static_cast<std::size_t>(count));
-      else if (count == 0 || errno != EINTR) polled[i].fd = -1;
+      if (count > 0)
+        sinks[i]->append(buffer, static_cast<std::size_t>(count));
+      else if (count == 0 || errno != EINTR)
+        polled[i].fd = -1;
     }
   }
 }

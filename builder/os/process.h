@@ -36,8 +36,8 @@ void run(const Command& command, std::stop_token stop = {});
 // The same; returns standard output.
 std::string capture(const Command& command, std::stop_token stop = {});
 struct Exit {
-  int status = 0;       // exit status, or 128 + signal
-  std::string output;   // standard output and error, interleaved
+  int status = 0;      // exit status, or 128 + signal
+  std::string output;  // standard output and error, interleaved
 };
 // For callers to whom the status is an answer. Throws only when the program cannot be started.
 Exit try_run(const Command& command, std::stop_token stop = {});

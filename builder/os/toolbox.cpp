@@ -12,8 +12,8 @@ Command Toolbox::command(const std::string& program, std::vector<std::string> ar
   for (const char* folder : {"usr/bin", "usr/sbin", "bin", "sbin"}) {
     const fs::path file = root_ / folder / program;
     if (!fs::exists(file)) continue;
-    const std::string libraries = fmt::format("{0}/usr/lib/x86_64-linux-gnu:{0}/lib/x86_64-linux-gnu",
-                                              root_.string());
+    const std::string libraries =
+        fmt::format("{0}/usr/lib/x86_64-linux-gnu:{0}/lib/x86_64-linux-gnu", root_.string());
     Command command{.argv = {(root_ / "usr/lib64/ld-linux-x86-64.so.2").string(), "--library-path",
                              libraries, "--argv0", program, file.string()},
                     .env = {{"SOURCE_DATE_EPOCH", std::to_string(epoch_)},

@@ -29,13 +29,13 @@ struct FileRange {
 
 class Content {
  public:
-  Content() = default;                                 // empty
+  Content() = default;  // empty
   Content(std::string bytes) : source_(std::move(bytes)) {}
   Content(FileRange range) : source_(std::move(range)) {}
-  static Content whole_file(const fs::path& file);     // throws Error when absent
+  static Content whole_file(const fs::path& file);  // throws Error when absent
 
   std::uint64_t size() const;
-  std::string read() const;                            // all of it; throws Error
+  std::string read() const;  // all of it; throws Error
   // Calls sink(std::string_view) with successive pieces of at most 1 MiB.
   template <class Sink>
   void stream(Sink&& sink) const;
@@ -50,14 +50,14 @@ enum class EntryType { directory, file, symlink, char_device, block_device };
 
 struct Entry {
   EntryType type = EntryType::file;
-  unsigned mode = 0644;       // permission bits with setuid, setgid, sticky; no type bits
+  unsigned mode = 0644;  // permission bits with setuid, setgid, sticky; no type bits
   std::uint32_t uid = 0;
   std::uint32_t gid = 0;
-  std::int64_t mtime = 0;     // seconds since 1970-01-01 UTC
-  std::string target;         // symlink only
-  unsigned major = 0;         // devices only
+  std::int64_t mtime = 0;  // seconds since 1970-01-01 UTC
+  std::string target;      // symlink only
+  unsigned major = 0;      // devices only
   unsigned minor = 0;
-  Content content;            // file only
+  Content content;  // file only
   bool operator==(const Entry&) const = default;
 };
 
@@ -68,7 +68,7 @@ class Tree {
   using Entries = std::map<std::string, Entry, std::less<>>;
 
   const Entries& entries() const { return entries_; }
-  const Entry* find(std::string_view path) const;      // nullptr when absent
+  const Entry* find(std::string_view path) const;  // nullptr when absent
   bool contains(std::string_view path) const { return find(path) != nullptr; }
 
   // Adds or replaces. Missing parent folders are added (0755, 0:0, the entry's
@@ -76,7 +76,7 @@ class Tree {
   // a symlink to a folder is followed ("lib/x" goes to "usr/lib/x" once
   // "lib" -> "usr/lib" is there), as tar would on a real system.
   void put(std::string_view path, Entry entry);
-  void remove(std::string_view path);                  // with everything below it
+  void remove(std::string_view path);  // with everything below it
   // Puts every entry of `upper` over this one.
   void merge(const Tree& upper);
   // Resolves symlinks inside the tree; empty when something is missing.

@@ -20,11 +20,16 @@ constexpr std::size_t kAlignment = 512;
 
 unsigned type_bits(EntryType type) {
   switch (type) {
-    case EntryType::directory: return S_IFDIR;
-    case EntryType::file: return S_IFREG;
-    case EntryType::symlink: return S_IFLNK;
-    case EntryType::char_device: return S_IFCHR;
-    case EntryType::block_device: return S_IFBLK;
+    case EntryType::directory:
+      return S_IFDIR;
+    case EntryType::file:
+      return S_IFREG;
+    case EntryType::symlink:
+      return S_IFLNK;
+    case EntryType::char_device:
+      return S_IFCHR;
+    case EntryType::block_device:
+      return S_IFBLK;
   }
   return 0;
 }
@@ -34,8 +39,8 @@ std::string header(const std::string& name, const Entry& entry, unsigned inode,
   const unsigned mode = entry.mode | type_bits(entry.type);
   const unsigned links = entry.type == EntryType::directory ? 2 : 1;
   std::string text = fmt::format(
-      "070701{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}",
-      inode, mode, entry.uid, entry.gid, links, static_cast<std::uint32_t>(entry.mtime), size, 0, 0,
+      "070701{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}{:08X}", inode,
+      mode, entry.uid, entry.gid, links, static_cast<std::uint32_t>(entry.mtime), size, 0, 0,
       entry.major, entry.minor, name.size() + 1, 0);
   text += name;
   text.append(1 + (4 - (text.size() + 1) % 4) % 4, '\0');

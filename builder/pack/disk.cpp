@@ -21,7 +21,6 @@ constexpr std::uint64_t kLeastState = 64 * kMiB;
 constexpr std::uint64_t kHead = kMiB;  // partition table, and alignment of the first partition
 constexpr std::uint64_t kTail = kMiB;  // its copy
 
-
 // Two versions beside each other, and what ext4 needs for itself.
 std::uint64_t boot_size(const DiskSpec& spec, const Tree& medium) {
   if (spec.boot_size) return spec.boot_size;
@@ -34,7 +33,9 @@ struct Partitions {
 };
 
 Partitions lay_out(const DiskSpec& spec, std::uint64_t boot) {
-  const auto guid = [&](const char* what) { return ros::uuid_from(spec.seed + " partition " + what); };
+  const auto guid = [&](const char* what) {
+    return ros::uuid_from(spec.seed + " partition " + what);
+  };
   const std::uint64_t bios_at = kHead;
   const std::uint64_t esp_at = bios_at + kMiB;
   const std::uint64_t boot_at = esp_at + kEspSize;

@@ -14,11 +14,21 @@ void write_ext4(const Tree& tree, const fs::path& out, const Ext4Spec& spec, con
   // The file reads as zeros, so neither mke2fs nor a later kernel need clear the
   // inode tables.
   std::vector<std::string> arguments{
-      "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256",
-      "-L", spec.label,
-      "-U", ros::uuid_from(spec.seed + " uuid"),
-      "-E", fmt::format("hash_seed={},root_owner=0:0,assume_storage_prezeroed=1,nodiscard",
-                        ros::uuid_from(spec.seed + " hash"))};
+      "-q",
+      "-F",
+      "-t",
+      "ext4",
+      "-b",
+      "4096",
+      "-I",
+      "256",
+      "-L",
+      spec.label,
+      "-U",
+      ros::uuid_from(spec.seed + " uuid"),
+      "-E",
+      fmt::format("hash_seed={},root_owner=0:0,assume_storage_prezeroed=1,nodiscard",
+                  ros::uuid_from(spec.seed + " hash"))};
   if (spec.for_grub) {
     // Few large files, all of root's.
     arguments.insert(arguments.end(),

@@ -14,8 +14,8 @@ namespace rosbuild {
 struct Ext4Spec {
   std::uint64_t size = 0;  // bytes, whole MiB
   std::string label;
-  std::string seed;        // of its UUID and directory hash
-  bool for_grub = false;   // only features that GRUB and old e2fsprogs read
+  std::string seed;       // of its UUID and directory hash
+  bool for_grub = false;  // only features that GRUB and old e2fsprogs read
 };
 
 void write_ext4(const Tree& tree, const fs::path& out, const Ext4Spec& spec, const Toolbox& toolbox,

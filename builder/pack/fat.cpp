@@ -88,19 +88,18 @@ ShortName short_name(const std::string& path) {
 
 struct Node {
   std::string path;
-  const Entry* entry = nullptr;     // nullptr: the root
+  const Entry* entry = nullptr;  // nullptr: the root
   std::vector<std::size_t> children;
   std::size_t parent = 0;
   std::uint64_t size = 0;
-  std::uint32_t cluster = 0;        // first one; 0: none
+  std::uint32_t cluster = 0;  // first one; 0: none
   bool folder() const { return !entry || entry->type == EntryType::directory; }
 };
 
 std::vector<Node> nodes_of(const Tree& tree) {
   std::vector<Node> nodes{Node{}};
   const auto index_of = [&](std::string_view path) {
-    return static_cast<std::size_t>(
-        std::ranges::find(nodes, path, &Node::path) - nodes.begin());
+    return static_cast<std::size_t>(std::ranges::find(nodes, path, &Node::path) - nodes.begin());
   };
   for (const auto& [path, entry] : tree.entries()) {
     if (entry.type != EntryType::directory && entry.type != EntryType::file)
@@ -137,7 +136,7 @@ std::string entry_bytes(std::string_view name, unsigned char attributes, unsigne
   put_le(bytes, 12, flags);
   put_le(bytes, 14, clock);  // created
   put_le(bytes, 16, date);
-  put_le(bytes, 18, date);   // accessed
+  put_le(bytes, 18, date);  // accessed
   put_le(bytes, 20, static_cast<std::uint16_t>(cluster >> 16));
   put_le(bytes, 22, clock);  // modified
   put_le(bytes, 24, date);
@@ -162,9 +161,9 @@ std::string folder_bytes(const std::vector<Node>& nodes, const Node& node, const
   for (const std::size_t index : node.children) {
     const Node& child = nodes[index];
     const ShortName name = short_name(child.path);
-    bytes += entry_bytes(name.bytes, child.folder() ? kFolder : kArchive, name.flags,
-                         child.entry->mtime, child.cluster,
-                         child.folder() ? 0 : static_cast<std::uint32_t>(child.size));
+    bytes +=
+        entry_bytes(name.bytes, child.folder() ? kFolder : kArchive, name.flags, child.entry->mtime,
+                    child.cluster, child.folder() ? 0 : static_cast<std::uint32_t>(child.size));
   }
   return bytes;
 }
@@ -183,7 +182,7 @@ std::string boot_sector(const Layout& layout, const FatSpec& spec, std::uint32_t
   put_le<std::uint8_t>(bytes, 21, 0xf8);  // a fixed disk
   if (!layout.fat32)
     put_le<std::uint16_t>(bytes, 22, static_cast<std::uint16_t>(layout.fat_sectors));
-  put_le<std::uint16_t>(bytes, 24, 63);   // sectors and heads of a geometry nobody uses
+  put_le<std::uint16_t>(bytes, 24, 63);  // sectors and heads of a geometry nobody uses
   put_le<std::uint16_t>(bytes, 26, 255);
   put_le<std::uint32_t>(bytes, 28, static_cast<std::uint32_t>(spec.hidden));
   put_le<std::uint32_t>(bytes, 32, small ? 0 : layout.sectors);
@@ -261,9 +260,8 @@ void write_fat(const Tree& tree, int fd, std::uint64_t offset, const FatSpec& sp
   write_sector(layout.reserved, table);
   write_sector(layout.reserved + layout.fat_sectors, table);
   for (const Node& node : nodes) {
-    std::uint64_t place = node.cluster
-                              ? layout.data_sector() + node.cluster - 2
-                              : layout.reserved + 2 * layout.fat_sectors;  // FAT16's root
+    std::uint64_t place = node.cluster ? layout.data_sector() + node.cluster - 2
+                                       : layout.reserved + 2 * layout.fat_sectors;  // FAT16's root
     if (node.folder()) {
       write_sector(place, folder_bytes(nodes, node, spec));
       continue;

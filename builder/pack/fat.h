@@ -12,10 +12,10 @@
 namespace rosbuild {
 
 struct FatSpec {
-  std::uint64_t size = 0;      // bytes, whole MiB
-  std::string label;           // up to 11 upper-case characters
-  std::uint32_t serial = 0;    // volume id
-  std::uint64_t hidden = 0;    // sectors before the partition on its disk
+  std::uint64_t size = 0;    // bytes, whole MiB
+  std::string label;         // up to 11 upper-case characters
+  std::uint32_t serial = 0;  // volume id
+  std::uint64_t hidden = 0;  // sectors before the partition on its disk
 };
 
 // Writes the file system into `fd` at `offset`; the bytes there must be zeros.

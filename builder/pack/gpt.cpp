@@ -30,8 +30,8 @@ std::string guid_bytes(const std::string& text) {
 }
 
 std::uint32_t checksum(const std::string& bytes) {
-  return static_cast<std::uint32_t>(::crc32(0, reinterpret_cast<const Bytef*>(bytes.data()),
-                                            static_cast<uInt>(bytes.size())));
+  return static_cast<std::uint32_t>(
+      ::crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));
 }
 
 std::string table_of(const std::vector<Partition>& partitions) {
@@ -75,8 +75,9 @@ std::string protective_mbr(std::uint64_t sectors, const std::string& boot_code) 
   constexpr std::size_t kFirst = 446;
   put_text(mbr, kFirst + 1, std::string_view("\x00\x02\x00\xee\xff\xff\xff", 7));
   put_le<std::uint32_t>(mbr, kFirst + 8, 1);
-  put_le<std::uint32_t>(mbr, kFirst + 12,
-                        static_cast<std::uint32_t>(std::min<std::uint64_t>(sectors - 1, 0xffffffff)));
+  put_le<std::uint32_t>(
+      mbr, kFirst + 12,
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(sectors - 1, 0xffffffff)));
   put_le<std::uint16_t>(mbr, 510, 0xaa55);
   return mbr;
 }
@@ -92,8 +93,7 @@ void write_gpt(int fd, std::uint64_t disk_size, const std::string& disk_guid,
   write_at(fd, 2 * kSector, table);
   const std::uint64_t backup = sectors - 1 - kTableSectors;
   write_at(fd, backup * kSector, table);
-  write_at(fd, (sectors - 1) * kSector,
-           header(sectors - 1, 1, backup, sectors, disk_guid, table));
+  write_at(fd, (sectors - 1) * kSector, header(sectors - 1, 1, backup, sectors, disk_guid, table));
 }
 
 }  // namespace rosbuild

@@ -17,7 +17,7 @@ inline constexpr const char* kLinuxType = "0FC63DAF-8483-4772-8E79-3D69D8477DE4"
 struct Partition {
   std::string type;  // GUID
   std::string guid;
-  std::string name;  // ASCII, at most 36 characters
+  std::string name;          // ASCII, at most 36 characters
   std::uint64_t offset = 0;  // bytes
   std::uint64_t size = 0;    // bytes
 };

@@ -12,16 +12,17 @@ using ros::Error;
 
 // Offsets in boot.img and diskboot.img, from GRUB's include/grub/i386/pc/boot.h.
 constexpr std::size_t kSectorSize = 512;
-constexpr std::size_t kCodeSize = 440;          // the disk signature and partitions follow
-constexpr std::size_t kKernelSector = 0x5c;     // 64 bits: where diskboot.img is
-constexpr std::size_t kDriveCheck = 0x66;       // a jump over the fix for BIOSes that pass a wrong drive
-constexpr std::size_t kFirstList = 0x200 - 12;  // diskboot.img: start (64), sectors (16), segment (16)
+constexpr std::size_t kCodeSize = 440;       // the disk signature and partitions follow
+constexpr std::size_t kKernelSector = 0x5c;  // 64 bits: where diskboot.img is
+constexpr std::size_t kDriveCheck = 0x66;  // a jump over the fix for BIOSes that pass a wrong drive
+constexpr std::size_t kFirstList =
+    0x200 - 12;  // diskboot.img: start (64), sectors (16), segment (16)
 
 // Everything the menu needs is inside: no module is ever loaded from the medium.
 const std::vector<std::string> kModules{
-    "biosdisk", "part_gpt", "part_msdos", "normal",   "linux",  "search", "search_label", "echo",
-    "test",     "configfile", "loadenv",  "serial",   "terminal", "true", "ls",     "cat",
-    "reboot",   "halt",     "sleep"};
+    "biosdisk", "part_gpt", "part_msdos", "normal",  "linux",  "search",   "search_label",
+    "echo",     "test",     "configfile", "loadenv", "serial", "terminal", "true",
+    "ls",       "cat",      "reboot",     "halt",    "sleep"};
 
 // Read by the core image before it looks for PREFIX/grub.cfg.
 std::string embedded_config(const std::string& label) {
@@ -35,17 +36,15 @@ std::string make_image(const Toolbox& toolbox, const std::string& format,
   const fs::path config = scratch.path() / "load.cfg";
   const fs::path image = scratch.path() / "image";
   ros::write_file(config, embedded_config(label));
-  std::vector<std::string> arguments{"-O", format,
-                                     "-d", toolbox.path("usr/lib/grub/i386-pc").string(),
-                                     "-p", "/grub",
-                                     "-c", config.string(),
-                                     "-o", image.string()};
+  std::vector<std::string> arguments{
+      "-O", format,        "-d", toolbox.path("usr/lib/grub/i386-pc").string(),
+      "-p", "/grub",       "-c", config.string(),
+      "-o", image.string()};
   arguments.insert(arguments.end(), kModules.begin(), kModules.end());
   arguments.push_back(filesystem);
   run(toolbox.command("grub-mkimage", arguments), stop);
   return ros::read_file(image);
 }
-
 
 }  // namespace
 
@@ -90,8 +89,7 @@ BiosBoot bios_boot(const Toolbox& toolbox, const std::string& label, std::uint64
   return boot;
 }
 
-std::string eltorito_image(const Toolbox& toolbox, const std::string& label,
-                           std::stop_token stop) {
+std::string eltorito_image(const Toolbox& toolbox, const std::string& label, std::stop_token stop) {
   return make_image(toolbox, "i386-pc-eltorito", "iso9660", label, stop);
 }
 

@@ -59,8 +59,8 @@ void write_iso(const IsoSpec& spec, const fs::path& out, const Toolbox& toolbox,
   std::vector<std::string> arguments{
       "-as", "mkisofs", "-quiet", "-o", out.string(), "-V", kIsoLabel, "-R", "-iso-level", "3",
       "-uid", "0", "-gid", "0", "-dir-mode", "0755", "-file-mode", "0644",
-      "--modification-date=" + date, "--set_all_file_dates", date,
-      "--gpt_disk_guid", ros::replace_all(ros::uuid_from(spec.seed + " disk"), "-", ""),
+      "--modification-date=" + date, "--set_all_file_dates", date, "--gpt_disk_guid",
+      ros::replace_all(ros::uuid_from(spec.seed + " disk"), "-", ""),
       // BIOS, from CD; xorriso tells the image where it is.
       "-c", "grub/boot.cat", "-b", "grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4",
       "-boot-info-table", "--grub2-boot-info",

@@ -20,8 +20,8 @@ inline constexpr const char* kStateLabel = "RANCHER_STATE";
 inline constexpr const char* kIsoLabel = "RANCHEROS";
 
 struct Medium {
-  std::string title;                 // "RancherOS", for the menu
-  std::string version;               // "2.0.0", names the folder
+  std::string title;    // "RancherOS", for the menu
+  std::string version;  // "2.0.0", names the folder
   fs::path kernel;
   fs::path initrd;
   std::vector<NamedFile> layers;     // bottom to top

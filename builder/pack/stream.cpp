@@ -52,15 +52,14 @@ void copy_sparse(const std::string& file, int to, std::uint64_t offset,
   const off_t size = ::lseek(from.get(), 0, SEEK_END);
   if (size < 0) throw Error::from_errno("cannot read " + file);
   constexpr std::uint64_t kPiece = 4 * 1024 * 1024;
-  for_each_extent(from.get(), static_cast<std::uint64_t>(size),
-                  [&](std::uint64_t begin, std::uint64_t length) {
-                    for (std::uint64_t done = 0; done < length; done += kPiece) {
-                      check_stop(stop);
-                      const auto piece = static_cast<std::size_t>(std::min(kPiece, length - done));
-                      write_at(to, offset + begin + done,
-                               ros::read_at(from.get(), begin + done, piece));
-                    }
-                  });
+  for_each_extent(
+      from.get(), static_cast<std::uint64_t>(size), [&](std::uint64_t begin, std::uint64_t length) {
+        for (std::uint64_t done = 0; done < length; done += kPiece) {
+          check_stop(stop);
+          const auto piece = static_cast<std::size_t>(std::min(kPiece, length - done));
+          write_at(to, offset + begin + done, ros::read_at(from.get(), begin + done, piece));
+        }
+      });
 }
 
 }  // namespace rosbuild

@@ -44,10 +44,9 @@ void in_order(unsigned threads, Produce&& produce, Work&& work, Consume&& consum
       consume(pending.front().get());
       pending.pop_front();
     }
-    pending.push_back(std::async(std::launch::async,
-                                 [&work, item = std::move(*item)]() mutable {
-                                   return work(std::move(item));
-                                 }));
+    pending.push_back(std::async(std::launch::async, [&work, item = std::move(*item)]() mutable {
+      return work(std::move(item));
+    }));
   }
   for (auto& result : pending) consume(result.get());
 }

@@ -108,8 +108,8 @@ std::string pax_records(const Fields& fields) {
 }
 
 Fields fields_of(const std::string& path, const Entry& entry) {
-  Fields fields{.path = path, .mode = entry.mode, .uid = entry.uid, .gid = entry.gid,
-                .mtime = entry.mtime};
+  Fields fields{
+      .path = path, .mode = entry.mode, .uid = entry.uid, .gid = entry.gid, .mtime = entry.mtime};
   switch (entry.type) {
     case EntryType::directory:
       fields.type = '5';
@@ -143,7 +143,10 @@ void write_tar(const Tree& tree, const Sink& sink) {
   for (const auto& [path, entry] : tree.entries()) {
     const Fields fields = fields_of(path, entry);
     if (const std::string records = pax_records(fields); !records.empty()) {
-      put(header_of({.path = "PaxHeader", .type = 'x', .mode = 0644, .size = records.size(),
+      put(header_of({.path = "PaxHeader",
+                     .type = 'x',
+                     .mode = 0644,
+                     .size = records.size(),
                      .mtime = entry.mtime}));
       put(records + padding(records.size(), kBlock));
     }
@@ -195,7 +198,8 @@ Deflated deflate_piece(const Piece& piece, int level) {
     return reinterpret_cast<const Bytef*>(text.data());
   };
   if (!piece.dictionary.empty())
-    deflateSetDictionary(&z, bytes_of(piece.dictionary), static_cast<uInt>(piece.dictionary.size()));
+    deflateSetDictionary(&z, bytes_of(piece.dictionary),
+                         static_cast<uInt>(piece.dictionary.size()));
   std::string out(deflateBound(&z, piece.bytes.size()) + 64, '\0');
   z.next_in = const_cast<Bytef*>(bytes_of(piece.bytes));
   z.avail_in = static_cast<uInt>(piece.bytes.size());
@@ -205,8 +209,7 @@ Deflated deflate_piece(const Piece& piece, int level) {
   if (done != (piece.last ? Z_STREAM_END : Z_OK) || z.avail_in != 0)
     throw Error{"zlib: cannot deflate"};
   out.resize(z.total_out);
-  return {std::move(out),
-          crc32(0, bytes_of(piece.bytes), static_cast<uInt>(piece.bytes.size())),
+  return {std::move(out), crc32(0, bytes_of(piece.bytes), static_cast<uInt>(piece.bytes.size())),
           piece.bytes.size()};
 }
 
@@ -250,10 +253,9 @@ class Deflater {
     Piece next;
     if (!last) next.dictionary = piece_.bytes.substr(piece_.bytes.size() - kWindow);
     piece_.last = last;
-    pending_.push_back(std::async(std::launch::async,
-                                  [piece = std::move(piece_), level = level_] {
-                                    return deflate_piece(piece, level);
-                                  }));
+    pending_.push_back(std::async(std::launch::async, [piece = std::move(piece_), level = level_] {
+      return deflate_piece(piece, level);
+    }));
     piece_ = std::move(next);
   }
 

@@ -25,8 +25,8 @@ constexpr std::uint64_t kGrainBytes = kGrain * kSectorSize;
 constexpr std::uint64_t kTableEntries = 512;  // grains of a grain table
 constexpr std::uint64_t kDescriptorAt = 1;
 constexpr std::uint64_t kDescriptorSize = 20;
-constexpr std::uint64_t kOverhead = 128;      // the first grain starts here
-constexpr std::uint64_t kAtEnd = ~0ULL;       // the grain directory: see the footer
+constexpr std::uint64_t kOverhead = 128;  // the first grain starts here
+constexpr std::uint64_t kAtEnd = ~0ULL;   // the grain directory: see the footer
 enum class Marker : std::uint32_t { end = 0, table = 1, directory = 2, footer = 3 };
 
 // Work for one thread at a time: a few MiB.

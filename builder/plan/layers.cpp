@@ -57,21 +57,23 @@ LayerSpec spec_of(const LayerRecipe& recipe, const Distribution& distribution,
 
 // What the running system knows about its build.
 std::string platform_config(const Platform& platform) {
-  return fmt::format("# Defaults of platform {}; everything here can be overridden.\nrancher:\n"
-                     "  cloud_init:\n    datasources: [{}]\n",
-                     platform.name, ros::join(platform.datasources, ", "));
+  return fmt::format(
+      "# Defaults of platform {}; everything here can be overridden.\nrancher:\n"
+      "  cloud_init:\n    datasources: [{}]\n",
+      platform.name, ros::join(platform.datasources, ", "));
 }
 
 std::string os_release(const Distribution& distribution) {
-  return fmt::format("NAME=\"{0}\"\nID={1}\nID_LIKE=debian\nVERSION=\"{2}\"\nVERSION_ID={2}\n"
-                     "PRETTY_NAME=\"{0} {2}\"\n",
-                     distribution.title, distribution.name, distribution.version);
+  return fmt::format(
+      "NAME=\"{0}\"\nID={1}\nID_LIKE=debian\nVERSION=\"{2}\"\nVERSION_ID={2}\n"
+      "PRETTY_NAME=\"{0} {2}\"\n",
+      distribution.title, distribution.name, distribution.version);
 }
 
 }  // namespace
 
-LayerPlanner::LayerPlanner(const Recipes& recipes, Cache& cache, Materials& materials,
-                           Graph& graph, Programs programs, SquashfsOptions squashfs)
+LayerPlanner::LayerPlanner(const Recipes& recipes, Cache& cache, Materials& materials, Graph& graph,
+                           Programs programs, SquashfsOptions squashfs)
     : recipes_(recipes),
       cache_(cache),
       materials_(materials),
@@ -209,17 +211,16 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
         for (const auto& tree : lower) spec.below.push_back(&tree->get());
         return make_layer(spec);
       });
-  layer.step = graph_.add(
-      {"layer " + recipe.name, needs, weight,
-       [this, key, tree = layer.tree, file = layer.file](std::stop_token stop) {
-         return make_file(
-             cache_, key,
-             [&](const fs::path& out) {
-               write_squashfs(tree->get(), out, materials_.toolbox(),
-                              squashfs_, stop);
-             },
-             *file);
-       }});
+  layer.step =
+      graph_.add({"layer " + recipe.name, needs, weight,
+                  [this, key, tree = layer.tree, file = layer.file](std::stop_token stop) {
+                    return make_file(
+                        cache_, key,
+                        [&](const fs::path& out) {
+                          write_squashfs(tree->get(), out, materials_.toolbox(), squashfs_, stop);
+                        },
+                        *file);
+                  }});
   return layer;
 }
 

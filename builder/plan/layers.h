@@ -23,16 +23,16 @@ struct LayerPlan {
 };
 
 struct ModulesPlan {
-  std::string fingerprint;           // for keys of what is made from them
-  std::size_t step = 0;              // after it, `tree` is usable
+  std::string fingerprint;  // for keys of what is made from them
+  std::size_t step = 0;     // after it, `tree` is usable
   std::shared_ptr<Lazy<Tree>> tree;
 };
 
 struct KernelPlan {
-  std::string section;               // of the lock
+  std::string section;  // of the lock
   std::shared_ptr<Lazy<Tree>> packages;
-  ModulesPlan modules;               // of the kernel layer
-  ModulesPlan early_modules;         // of the early initrd
+  ModulesPlan modules;        // of the kernel layer
+  ModulesPlan early_modules;  // of the early initrd
   std::vector<fs::path> early_lists;
 };
 
@@ -67,8 +67,8 @@ class LayerPlanner {
   Graph& graph_;
   Programs programs_;
   SquashfsOptions squashfs_;
-  std::map<std::string, std::unique_ptr<LayerPlan>> layers_;     // by key digest
-  std::map<std::string, std::unique_ptr<KernelPlan>> kernels_;   // by section
+  std::map<std::string, std::unique_ptr<LayerPlan>> layers_;    // by key digest
+  std::map<std::string, std::unique_ptr<KernelPlan>> kernels_;  // by section
 };
 
 }  // namespace rosbuild

@@ -50,34 +50,32 @@ void Materials::add_steps(Graph& graph, const std::vector<std::string>& sections
 
   std::vector<std::size_t> fetched;
   if (!missing_.empty())
-    fetched = {graph.add({fmt::format("fetch {} packages", missing_.size()), {}, 10,
-                          [this](std::stop_token stop) {
-                            fetch(stop);
-                            return Outcome::built;
-                          }})};
+    fetched = {graph.add(
+        {fmt::format("fetch {} packages", missing_.size()), {}, 10, [this](std::stop_token stop) {
+           fetch(stop);
+           return Outcome::built;
+         }})};
 
   for (const auto& [digest, package] : wanted) {
     const double seconds = static_cast<double>(package.size) / 5e6;  // xz, about 5 MB/s in
-    unpack_steps_[digest] = graph.add(
-        {"unpack " + package.name, fetched, seconds, [this, package](std::stop_token) {
-           const std::string key = unpack_key(package);
-           if (cache_.find(key)) return Outcome::cached;
-           cache_.get_or_make(key, [&](const fs::path& out) {
-             unpack_deb(*cache_.find(deb_key(package)), out);
-           });
-           return Outcome::built;
-         }});
+    unpack_steps_[digest] =
+        graph.add({"unpack " + package.name, fetched, seconds, [this, package](std::stop_token) {
+                     const std::string key = unpack_key(package);
+                     if (cache_.find(key)) return Outcome::cached;
+                     cache_.get_or_make(key, [&](const fs::path& out) {
+                       unpack_deb(*cache_.find(deb_key(package)), out);
+                     });
+                     return Outcome::built;
+                   }});
   }
 
-  toolbox_step_ = graph.add({"tools", ready("tools"), 1, [this](std::stop_token) {
-                               const std::string key =
-                                   Key{"tools 1"}.add("packages", fingerprint("tools")).digest();
-                               if (cache_.find(key)) return Outcome::cached;
-                               cache_.get_or_make(key, [&](const fs::path& out) {
-                                 write_tree(merged("tools"), out);
-                               });
-                               return Outcome::built;
-                             }});
+  toolbox_step_ = graph.add(
+      {"tools", ready("tools"), 1, [this](std::stop_token) {
+         const std::string key = Key{"tools 1"}.add("packages", fingerprint("tools")).digest();
+         if (cache_.find(key)) return Outcome::cached;
+         cache_.get_or_make(key, [&](const fs::path& out) { write_tree(merged("tools"), out); });
+         return Outcome::built;
+       }});
 }
 
 void Materials::fetch(std::stop_token stop) {
@@ -138,8 +136,7 @@ Tree Materials::merged(const std::string& section) const {
 
 std::string Materials::fingerprint(const std::string& section) const {
   std::string text;
-  for (const auto& package : packages(section))
-    text += package.name + " " + package.sha256 + "\n";
+  for (const auto& package : packages(section)) text += package.name + " " + package.sha256 + "\n";
   return text;
 }
 

@@ -51,8 +51,8 @@ class Materials {
   std::string mirror_;
   std::int64_t epoch_;
   Reporter& reporter_;
-  std::vector<LockedPackage> missing_;                // neither unpacked nor fetched
-  std::map<std::string, std::size_t> unpack_steps_;   // by package digest
+  std::vector<LockedPackage> missing_;               // neither unpacked nor fetched
+  std::map<std::string, std::size_t> unpack_steps_;  // by package digest
   std::size_t toolbox_step_ = 0;
 };
 

@@ -35,10 +35,10 @@ Levels levels_of(Compression compression) {
 struct Plan::Boot {
   std::vector<const LayerPlan*> layers;
   const KernelPlan* kernel = nullptr;
-  std::size_t step = 0;            // after it, everything here is set
-  std::shared_ptr<Made> image;     // vmlinuz
-  std::shared_ptr<Made> initrd;    // the early one
-  std::string fingerprint;         // of layers, kernel and initrd, for keys
+  std::size_t step = 0;          // after it, everything here is set
+  std::shared_ptr<Made> image;   // vmlinuz
+  std::shared_ptr<Made> initrd;  // the early one
+  std::string fingerprint;       // of layers, kernel and initrd, for keys
 };
 
 Plan::Plan(const Recipes& recipes, Cache& cache, const Lock& lock, const Request& request,
@@ -51,9 +51,10 @@ Plan::Plan(const Recipes& recipes, Cache& cache, const Lock& lock, const Request
   for (const auto& [section, packages] : lock.sections)
     if (section != "tools") sections.push_back(section);
   materials_.add_steps(graph_, sections);
-  layers_ = std::make_unique<LayerPlanner>(recipes, cache, materials_, graph_, std::move(programs),
-                                           SquashfsOptions{.level = levels_of(request.compression).squashfs,
-                                                           .processors = request.jobs});
+  layers_ = std::make_unique<LayerPlanner>(
+      recipes, cache, materials_, graph_, std::move(programs),
+      SquashfsOptions{.level = levels_of(request.compression).squashfs,
+                      .processors = request.jobs});
 }
 
 // The early initrd carries the manifest, so it comes after the layers.
@@ -88,8 +89,8 @@ Plan::Boot Plan::plan_boot(const Platform& platform) {
          return make_file(
              cache_, key,
              [&](const fs::path& out) {
-               std::string manifest = fmt::format("version {}\nplatform {}\n",
-                                                  recipes_.distribution.version, name);
+               std::string manifest =
+                   fmt::format("version {}\nplatform {}\n", recipes_.distribution.version, name);
                for (const auto* layer : boot.layers)
                  manifest += fmt::format("layer {} {} {} {}\n", layer->name, layer->file_name,
                                          layer->file->size, layer->file->sha256);
@@ -185,11 +186,13 @@ void Plan::add_artifact(const Platform& platform, const ArtifactSpec& spec, cons
       };
       break;
   }
-  graph_.add(
-      {platform.name + "/" + spec.name, {boot.step}, weight,
-       [this, key, make, file = artifact.file](std::stop_token stop) {
-         return make_file(cache_, key, [&](const fs::path& out) { make(out, stop); }, *file);
-       }});
+  graph_.add({platform.name + "/" + spec.name,
+              {boot.step},
+              weight,
+              [this, key, make, file = artifact.file](std::stop_token stop) {
+                return make_file(
+                    cache_, key, [&](const fs::path& out) { make(out, stop); }, *file);
+              }});
   artifacts_.push_back(std::move(artifact));
 }
 
@@ -197,10 +200,9 @@ std::vector<Published> Plan::publish() const {
   std::vector<Published> all;
   std::map<std::string, std::vector<Published>> by_platform;
   for (const auto& artifact : artifacts_) {
-    const auto published =
-        rosbuild::publish(artifact.file->path, artifact.file->sha256,
-                          request_.output / artifact.platform, artifact.name,
-                          cache_.root() / "outputs");
+    const auto published = rosbuild::publish(artifact.file->path, artifact.file->sha256,
+                                             request_.output / artifact.platform, artifact.name,
+                                             cache_.root() / "outputs");
     by_platform[artifact.platform].push_back(published);
     all.push_back(published);
   }

@@ -39,8 +39,8 @@ void copy_sparse(int from, int to, off_t size) {
     off_t source = data;
     off_t target = data;
     while (source < end) {
-      const ssize_t copied = ::copy_file_range(from, &source, to, &target,
-                                               static_cast<std::size_t>(end - source), 0);
+      const ssize_t copied =
+          ::copy_file_range(from, &source, to, &target, static_cast<std::size_t>(end - source), 0);
       if (copied > 0) continue;
       if (copied == 0) throw Error{"unexpected end of file"};
       if (errno == EINTR) continue;
@@ -82,7 +82,8 @@ void copy_atomically(const fs::path& from, const fs::path& to) {
 
 Published publish(const fs::path& file, const std::string& sha256, const fs::path& folder,
                   const std::string& name, const fs::path& records) {
-  const fs::path path = fs::weakly_canonical(fs::absolute(folder)) / name;  // one record, however it is called
+  const fs::path path =
+      fs::weakly_canonical(fs::absolute(folder)) / name;  // one record, however it is called
   const fs::path record = records / ros::sha256(path.string());
   const Published published{name, path, fs::file_size(file), sha256};
   const std::string known = fingerprint(path, sha256);

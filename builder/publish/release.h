@@ -15,8 +15,8 @@ namespace rosbuild {
 namespace fs = ros::fs;
 
 struct Published {
-  std::string name;       // "rancheros.iso"
-  fs::path path;          // where it is now
+  std::string name;  // "rancheros.iso"
+  fs::path path;     // where it is now
   std::uint64_t size = 0;
   std::string sha256;
 };

@@ -17,9 +17,9 @@ enum class Bus { ide, ahci, nvme, virtio, pvscsi, usb, cdrom };
 struct BootDisk {
   fs::path path;
   Bus bus = Bus::virtio;
-  std::string format;         // QEMU's name; empty: told by detect_format
-  bool boot = false;          // tried first
-  bool read_only = false;     // implied by cdrom
+  std::string format;      // QEMU's name; empty: told by detect_format
+  bool boot = false;       // tried first
+  bool read_only = false;  // implied by cdrom
 };
 
 struct BootForward {
@@ -33,9 +33,9 @@ struct BootOptions {
   unsigned memory_mb = 1024;
   unsigned processors = 2;
   std::vector<BootDisk> disks = {};
-  std::string nic = "virtio-net-pci";       // or "none"
-  std::vector<BootForward> forwards = {};   // TCP, from the loopback interface
-  fs::path kernel = {};                     // direct boot, with initrd and cmdline
+  std::string nic = "virtio-net-pci";      // or "none"
+  std::vector<BootForward> forwards = {};  // TCP, from the loopback interface
+  fs::path kernel = {};                    // direct boot, with initrd and cmdline
   fs::path initrd = {};
   std::string cmdline = {};
   std::string serial = "mon:stdio";         // QEMU's -serial

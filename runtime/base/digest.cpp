@@ -60,7 +60,7 @@ std::string sha256_file(const fs::path& path) {
 
 std::string uuid_from(std::string_view seed) {
   std::string digits = sha256(seed).substr(0, 32);
-  digits[12] = '5';                                                   // version
+  digits[12] = '5';  // version
   digits[16] = "89ab"[(digits[16] >= 'a' ? digits[16] - 'a' + 10 : digits[16] - '0') & 3];
   return digits.substr(0, 8) + "-" + digits.substr(8, 4) + "-" + digits.substr(12, 4) + "-" +
          digits.substr(16, 4) + "-" + digits.substr(20);

@@ -13,7 +13,7 @@ namespace ros {
 
 namespace fs = boost::filesystem;
 
-std::string read_file(const fs::path& path);                    // throws Error
+std::string read_file(const fs::path& path);                     // throws Error
 std::optional<std::string> try_read_file(const fs::path& path);  // absent or unreadable: nothing
 
 // Replaces `path` in one step: temporary file beside it, fsync, rename.

@@ -30,7 +30,7 @@ std::optional<std::string> nearest(std::string_view word,
                                    const std::vector<std::string>& candidates);
 
 std::string hex(std::string_view bytes);
-std::string human_size(std::uint64_t bytes);          // "61.2 MB", powers of 1000
+std::string human_size(std::uint64_t bytes);                      // "61.2 MB", powers of 1000
 std::optional<std::string> decode_base64(std::string_view text);  // RFC 4648, blanks ignored
 
 }  // namespace ros

@@ -7,110 +7,109 @@ namespace {
 using enum KeyType;
 
 // What both Docker engines can be told; rancher.docker and rancher.system_docker.
-#define DOCKER_KEYS(prefix)                                                                     \
-  {prefix, section, "settings of this Docker engine"},                                          \
-  {prefix ".bip", text, "address of the default bridge, as ADDRESS/BITS"},                      \
-  {prefix ".bridge", text, "name of the default bridge, or none"},                              \
-  {prefix ".debug", boolean, "log much"},                                                       \
-  {prefix ".engine", text, "which engine runs"},                                                \
-  {prefix ".environment", pairs, "environment of the daemon"},                                  \
-  {prefix ".extra_args", texts, "arguments added to the daemon's command line"},                \
-  {prefix ".graph", text, "folder of images and containers"},                                   \
-  {prefix ".group", text, "group that may use the socket"},                                     \
-  {prefix ".host", texts, "where the daemon listens"},                                          \
-  {prefix ".insecure_registry", texts, "registries used without checking certificates"},        \
-  {prefix ".live_restore", boolean, "containers outlive the daemon"},                           \
-  {prefix ".log_driver", text, "where containers log"},                                         \
-  {prefix ".log_opts", text_map, "options of the log driver"},                                  \
-  {prefix ".registry_mirror", texts, "mirrors of the default registry"},                        \
-  {prefix ".storage_driver", text, "how image layers are kept"},                                \
-  {prefix ".userland_proxy", boolean, "a proxy process for each published port"}
+#define DOCKER_KEYS(prefix)                                                                  \
+  {prefix, section, "settings of this Docker engine"},                                       \
+      {prefix ".bip", text, "address of the default bridge, as ADDRESS/BITS"},               \
+      {prefix ".bridge", text, "name of the default bridge, or none"},                       \
+      {prefix ".debug", boolean, "log much"}, {prefix ".engine", text, "which engine runs"}, \
+      {prefix ".environment", pairs, "environment of the daemon"},                           \
+      {prefix ".extra_args", texts, "arguments added to the daemon's command line"},         \
+      {prefix ".graph", text, "folder of images and containers"},                            \
+      {prefix ".group", text, "group that may use the socket"},                              \
+      {prefix ".host", texts, "where the daemon listens"},                                   \
+      {prefix ".insecure_registry", texts, "registries used without checking certificates"}, \
+      {prefix ".live_restore", boolean, "containers outlive the daemon"},                    \
+      {prefix ".log_driver", text, "where containers log"},                                  \
+      {prefix ".log_opts", text_map, "options of the log driver"},                           \
+      {prefix ".registry_mirror", texts, "mirrors of the default registry"},                 \
+      {prefix ".storage_driver", text, "how image layers are kept"}, {                       \
+    prefix ".userland_proxy", boolean, "a proxy process for each published port"             \
+  }
 
 // A system service, in the words of Compose (version 1).
-#define SERVICE_KEYS(prefix)                                                                    \
-  {prefix ".cap_add", texts, "capabilities added"},                                             \
-  {prefix ".cap_drop", texts, "capabilities dropped"},                                          \
-  {prefix ".cgroupns", text, "cgroup namespace: host or private"},                              \
-  {prefix ".command", texts, "command and arguments"},                                          \
-  {prefix ".container_name", text, "name of the container when not the service's"},             \
-  {prefix ".devices", texts, "devices given to it"},                                            \
-  {prefix ".dns", texts, "name servers"},                                                       \
-  {prefix ".entrypoint", texts, "replaces the image's entry point"},                            \
-  {prefix ".environment", pairs, "environment variables"},                                      \
-  {prefix ".extra_hosts", texts, "lines for /etc/hosts, as NAME:ADDRESS"},                      \
-  {prefix ".hostname", text, "its host name"},                                                  \
-  {prefix ".image", text, "image it runs"},                                                     \
-  {prefix ".ipc", text, "IPC namespace: host"},                                                 \
-  {prefix ".labels", pairs, "labels; io.rancher.os.* steer how it is run"},                     \
-  {prefix ".log_driver", text, "where it logs"},                                                \
-  {prefix ".log_opt", text_map, "options of the log driver"},                                   \
-  {prefix ".mem_limit", text, "most memory it may use"},                                        \
-  {prefix ".net", text, "network: host, none, bridge"},                                         \
-  {prefix ".oom_score_adj", integer, "how likely it is killed when memory runs out"},           \
-  {prefix ".pid", text, "process namespace: host"},                                             \
-  {prefix ".ports", texts, "published ports"},                                                  \
-  {prefix ".privileged", boolean, "all rights on the host"},                                    \
-  {prefix ".read_only", boolean, "its root file system cannot be written"},                     \
-  {prefix ".restart", text, "always, on-failure or no"},                                        \
-  {prefix ".security_opt", texts, "security options"},                                          \
-  {prefix ".stdin_open", boolean, "keep its input open"},                                       \
-  {prefix ".stop_signal", text, "signal that stops it"},                                        \
-  {prefix ".tmpfs", texts, "folders in memory"},                                                \
-  {prefix ".tty", boolean, "give it a terminal"},                                               \
-  {prefix ".user", text, "user it runs as"},                                                    \
-  {prefix ".uts", text, "host name namespace: host"},                                           \
-  {prefix ".volumes", texts, "bind mounts, as SOURCE:TARGET[:OPTIONS]"},                        \
-  {prefix ".volumes_from", texts, "services whose mounts it gets too"},                         \
-  {prefix ".working_dir", text, "folder it starts in"}
+#define SERVICE_KEYS(prefix)                                                                     \
+  {prefix ".cap_add", texts, "capabilities added"},                                              \
+      {prefix ".cap_drop", texts, "capabilities dropped"},                                       \
+      {prefix ".cgroupns", text, "cgroup namespace: host or private"},                           \
+      {prefix ".command", texts, "command and arguments"},                                       \
+      {prefix ".container_name", text, "name of the container when not the service's"},          \
+      {prefix ".devices", texts, "devices given to it"}, {prefix ".dns", texts, "name servers"}, \
+      {prefix ".entrypoint", texts, "replaces the image's entry point"},                         \
+      {prefix ".environment", pairs, "environment variables"},                                   \
+      {prefix ".extra_hosts", texts, "lines for /etc/hosts, as NAME:ADDRESS"},                   \
+      {prefix ".hostname", text, "its host name"}, {prefix ".image", text, "image it runs"},     \
+      {prefix ".ipc", text, "IPC namespace: host"},                                              \
+      {prefix ".labels", pairs, "labels; io.rancher.os.* steer how it is run"},                  \
+      {prefix ".log_driver", text, "where it logs"},                                             \
+      {prefix ".log_opt", text_map, "options of the log driver"},                                \
+      {prefix ".mem_limit", text, "most memory it may use"},                                     \
+      {prefix ".net", text, "network: host, none, bridge"},                                      \
+      {prefix ".oom_score_adj", integer, "how likely it is killed when memory runs out"},        \
+      {prefix ".pid", text, "process namespace: host"},                                          \
+      {prefix ".ports", texts, "published ports"},                                               \
+      {prefix ".privileged", boolean, "all rights on the host"},                                 \
+      {prefix ".read_only", boolean, "its root file system cannot be written"},                  \
+      {prefix ".restart", text, "always, on-failure or no"},                                     \
+      {prefix ".security_opt", texts, "security options"},                                       \
+      {prefix ".stdin_open", boolean, "keep its input open"},                                    \
+      {prefix ".stop_signal", text, "signal that stops it"},                                     \
+      {prefix ".tmpfs", texts, "folders in memory"},                                             \
+      {prefix ".tty", boolean, "give it a terminal"}, {prefix ".user", text, "user it runs as"}, \
+      {prefix ".uts", text, "host name namespace: host"},                                        \
+      {prefix ".volumes", texts, "bind mounts, as SOURCE:TARGET[:OPTIONS]"},                     \
+      {prefix ".volumes_from", texts, "services whose mounts it gets too"}, {                    \
+    prefix ".working_dir", text, "folder it starts in"                                           \
+  }
 
-#define NETWORK_DEVICE_KEYS(prefix)                                                             \
-  {prefix, section, "settings of the interfaces that match this name"},                         \
-  {prefix ".accept_ra", boolean, "take IPv6 addresses and routes from router advertisements"},  \
-  {prefix ".address", text, "IPv4 or IPv6 address, as ADDRESS/BITS"},                           \
-  {prefix ".addresses", texts, "further addresses"},                                            \
-  {prefix ".bond", text, "bond it joins"},                                                      \
-  {prefix ".bond_opts", text_map, "options of a bond, by their names in /sys/class/net/NAME/bonding"},\
-  {prefix ".bridge", text, "bridge it joins, or true when it is one"},                          \
-  {prefix ".dhcp", boolean, "ask for an IPv4 address, and for IPv6 when routers say so"},       \
-  {prefix ".dhcp6", boolean, "ask for an IPv6 address whatever routers say, or never"},         \
-  {prefix ".dhcp_args", text, "further arguments for dhcpcd"},                                  \
-  {prefix ".gateway", text, "IPv4 gateway"},                                                    \
-  {prefix ".gateway_ipv6", text, "IPv6 gateway"},                                               \
-  {prefix ".ipv4ll", boolean, "take a link-local IPv4 address"},                                \
-  {prefix ".mac", text, "match by hardware address instead of by name"},                        \
-  {prefix ".match", text, "match by this: a name, a pattern or mac:ADDRESS"},                   \
-  {prefix ".metric", integer, "of its routes; the smallest is preferred"},                      \
-  {prefix ".mtu", integer, "largest packet, in bytes"},                                         \
-  {prefix ".post_up", commands, "commands when it has an address"},                             \
-  {prefix ".pre_up", commands, "commands before it is up"},                                     \
-  {prefix ".routes", sections, "further routes"},                                               \
-  {prefix ".routes.[].metric", integer, "when not the interface's"},                            \
-  {prefix ".routes.[].to", text, "NETWORK/BITS, or default"},                                   \
-  {prefix ".routes.[].via", text, "gateway"},                                                   \
-  {prefix ".vlans", text, "VLANs on it, as ID[:NAME], separated by commas"},                    \
-  {prefix ".wifi_network", text, "network of rancher.network.wifi_networks that it joins"}
+#define NETWORK_DEVICE_KEYS(prefix)                                                                \
+  {prefix, section, "settings of the interfaces that match this name"},                            \
+      {prefix ".accept_ra", boolean, "take IPv6 addresses and routes from router advertisements"}, \
+      {prefix ".address", text, "IPv4 or IPv6 address, as ADDRESS/BITS"},                          \
+      {prefix ".addresses", texts, "further addresses"}, {prefix ".bond", text, "bond it joins"},  \
+      {prefix ".bond_opts", text_map,                                                              \
+       "options of a bond, by their names in /sys/class/net/NAME/bonding"},                        \
+      {prefix ".bridge", text, "bridge it joins, or true when it is one"},                         \
+      {prefix ".dhcp", boolean, "ask for an IPv4 address, and for IPv6 when routers say so"},      \
+      {prefix ".dhcp6", boolean, "ask for an IPv6 address whatever routers say, or never"},        \
+      {prefix ".dhcp_args", text, "further arguments for dhcpcd"},                                 \
+      {prefix ".gateway", text, "IPv4 gateway"}, {prefix ".gateway_ipv6", text, "IPv6 gateway"},   \
+      {prefix ".ipv4ll", boolean, "take a link-local IPv4 address"},                               \
+      {prefix ".mac", text, "match by hardware address instead of by name"},                       \
+      {prefix ".match", text, "match by this: a name, a pattern or mac:ADDRESS"},                  \
+      {prefix ".metric", integer, "of its routes; the smallest is preferred"},                     \
+      {prefix ".mtu", integer, "largest packet, in bytes"},                                        \
+      {prefix ".post_up", commands, "commands when it has an address"},                            \
+      {prefix ".pre_up", commands, "commands before it is up"},                                    \
+      {prefix ".routes", sections, "further routes"},                                              \
+      {prefix ".routes.[].metric", integer, "when not the interface's"},                           \
+      {prefix ".routes.[].to", text, "NETWORK/BITS, or default"},                                  \
+      {prefix ".routes.[].via", text, "gateway"},                                                  \
+      {prefix ".vlans", text, "VLANs on it, as ID[:NAME], separated by commas"}, {                 \
+    prefix ".wifi_network", text, "network of rancher.network.wifi_networks that it joins"         \
+  }
 
-#define WIFI_KEYS(prefix)                                                                       \
-  {prefix, section, "a wireless network"},                                                      \
-  {prefix ".address", text, "fixed address in it, as ADDRESS/BITS"},                            \
-  {prefix ".anonymous_identity", text, "identity shown outside the tunnel"},                    \
-  {prefix ".ca_certs", texts, "files of authorities"},                                          \
-  {prefix ".client_certs", texts, "files of certificates"},                                     \
-  {prefix ".eap", text, "method of authentication"},                                            \
-  {prefix ".eapol_flags", integer, "flags of EAPOL"},                                           \
-  {prefix ".gateway", text, "gateway for the fixed address"},                                   \
-  {prefix ".group", text, "ciphers for groups"},                                                \
-  {prefix ".identity", text, "name of the user"},                                               \
-  {prefix ".key_mgmt", text, "WPA-PSK, WPA-EAP, NONE …"},                                       \
-  {prefix ".pairwise", text, "ciphers for one station"},                                        \
-  {prefix ".password", text, "password of the user"},                                           \
-  {prefix ".phases", texts, "parameters of phases 1 and 2"},                                    \
-  {prefix ".priority", integer, "the largest is preferred"},                                    \
-  {prefix ".private_key_passwds", texts, "passwords of the keys"},                              \
-  {prefix ".private_keys", texts, "files of private keys"},                                     \
-  {prefix ".psk", text, "passphrase, or 64 hexadecimal digits"},                                \
-  {prefix ".scan_ssid", integer, "1 for a hidden network"},                                     \
-  {prefix ".ssid", text, "name of the network"}
+#define WIFI_KEYS(prefix)                                                        \
+  {prefix, section, "a wireless network"},                                       \
+      {prefix ".address", text, "fixed address in it, as ADDRESS/BITS"},         \
+      {prefix ".anonymous_identity", text, "identity shown outside the tunnel"}, \
+      {prefix ".ca_certs", texts, "files of authorities"},                       \
+      {prefix ".client_certs", texts, "files of certificates"},                  \
+      {prefix ".eap", text, "method of authentication"},                         \
+      {prefix ".eapol_flags", integer, "flags of EAPOL"},                        \
+      {prefix ".gateway", text, "gateway for the fixed address"},                \
+      {prefix ".group", text, "ciphers for groups"},                             \
+      {prefix ".identity", text, "name of the user"},                            \
+      {prefix ".key_mgmt", text, "WPA-PSK, WPA-EAP, NONE …"},                    \
+      {prefix ".pairwise", text, "ciphers for one station"},                     \
+      {prefix ".password", text, "password of the user"},                        \
+      {prefix ".phases", texts, "parameters of phases 1 and 2"},                 \
+      {prefix ".priority", integer, "the largest is preferred"},                 \
+      {prefix ".private_key_passwds", texts, "passwords of the keys"},           \
+      {prefix ".private_keys", texts, "files of private keys"},                  \
+      {prefix ".psk", text, "passphrase, or 64 hexadecimal digits"},             \
+      {prefix ".scan_ssid", integer, "1 for a hidden network"}, {                \
+    prefix ".ssid", text, "name of the network"                                  \
+  }
 
 const std::vector<Key> kKeys = {
     {"bootcmd", commands, "commands run before the state partition is mounted"},
@@ -147,7 +146,8 @@ const std::vector<Key> kKeys = {
     {"rancher.bootstrap", any, "services run before the state partition is mounted"},
     {"rancher.cloud_init", section, "where configuration is fetched from"},
     {"rancher.cloud_init.datasources", texts, "sources, first one that answers wins"},
-    {"rancher.cloud_init.wait", integer, "seconds that sources on the network have, 10 when not given"},
+    {"rancher.cloud_init.wait", integer,
+     "seconds that sources on the network have, 10 when not given"},
     {"rancher.console", text, "which console runs"},
     {"rancher.debug", boolean, "log much"},
     {"rancher.defaults", section, "used when nothing else is given"},
@@ -162,13 +162,15 @@ const std::vector<Key> kKeys = {
     {"rancher.modules", texts, "kernel modules to load, with parameters after a blank"},
 
     {"rancher.network", section, "network settings"},
-    {"rancher.network.dhcp_timeout", integer, "seconds that post_up and post_cmds wait for an address; asking goes on"},
+    {"rancher.network.dhcp_timeout", integer,
+     "seconds that post_up and post_cmds wait for an address; asking goes on"},
     {"rancher.network.dns", section, "name servers"},
     {"rancher.network.dns.nameservers", texts, "addresses of name servers"},
     {"rancher.network.dns.search", texts, "domains searched"},
     {"rancher.network.http_proxy", text, "proxy for http"},
     {"rancher.network.https_proxy", text, "proxy for https"},
-    {"rancher.network.interfaces", section, "interfaces by name, pattern or mac:…; those not named stay down"},
+    {"rancher.network.interfaces", section,
+     "interfaces by name, pattern or mac:…; those not named stay down"},
     NETWORK_DEVICE_KEYS("rancher.network.interfaces.*"),
     {"rancher.network.modem_networks", section, "modems by interface"},
     {"rancher.network.modem_networks.*", section, "a modem"},

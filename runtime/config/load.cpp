@@ -83,7 +83,8 @@ Value read_metadata(const fs::path& root) {
 std::string substitute(std::string text, const Value& metadata) {
   for (const std::string name : {"public_ipv4", "private_ipv4", "public_ipv6", "private_ipv6"}) {
     const Value* value = metadata.find(name);
-    if (value && !value->text().empty()) text = replace_all(std::move(text), "$" + name, value->text());
+    if (value && !value->text().empty())
+      text = replace_all(std::move(text), "$" + name, value->text());
   }
   return text;
 }
@@ -185,7 +186,8 @@ Config load_config(const fs::path& root, ConfigLayers layers) {
   if (layers.command_line) {
     const Cmdline line{try_read_file(root / "proc/cmdline").value_or("")};
     add_tree(config, parse_command_line(line));
-    if (!line.extra().empty()) add_missing(config, "rancher.environment.EXTRA_CMDLINE", line.extra());
+    if (!line.extra().empty())
+      add_missing(config, "rancher.environment.EXTRA_CMDLINE", line.extra());
   }
   derive(config);
   return config;

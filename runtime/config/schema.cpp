@@ -148,8 +148,8 @@ void check(Value& value, const SchemaNode& node, const std::string& path,
       Value& item = value.items()[i];
       const std::string item_path = fmt::format("{}[{}]", path, i);
       if (!item.is_map()) {
-        problems.push_back(Error{fmt::format("{} must be a map", item_path), Error::Kind::input}
-                               .at(item.position()));
+        problems.push_back(Error{fmt::format("{} must be a map", item_path), Error::Kind::input}.at(
+            item.position()));
         continue;
       }
       if (element) check_members(item, *element, item_path, problems);

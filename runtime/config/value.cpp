@@ -77,8 +77,8 @@ void Value::set_path(std::string_view path, Value value) {
 
 bool Value::erase_path(std::string_view path) {
   const auto dot = path.rfind('.');
-  auto* parent = const_cast<Value*>(
-      dot == std::string_view::npos ? this : find_path(path.substr(0, dot)));
+  auto* parent =
+      const_cast<Value*>(dot == std::string_view::npos ? this : find_path(path.substr(0, dot)));
   if (!parent) return false;
   const auto key = dot == std::string_view::npos ? path : path.substr(dot + 1);
   return std::erase_if(parent->members_, [&](const Member& m) { return m.first == key; }) > 0;

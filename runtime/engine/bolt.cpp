@@ -30,8 +30,7 @@ class Bytes {
     return value;
   }
   std::string_view part(std::size_t offset, std::size_t size) const {
-    if (offset > bytes_.size() || size > bytes_.size() - offset)
-      throw Error{"it ends too early"};
+    if (offset > bytes_.size() || size > bytes_.size() - offset) throw Error{"it ends too early"};
     return bytes_.substr(offset, size);
   }
   std::string_view from(std::size_t offset) const {

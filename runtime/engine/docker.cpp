@@ -183,8 +183,8 @@ std::vector<Container> Docker::list(bool all, const std::string& label) const {
 }
 
 std::optional<ContainerState> Docker::inspect(const std::string& name) const {
-  const auto response = call("GET", "/containers/" + percent_encode(name) + "/json", {},
-                             {200, 404}, "inspect " + name);
+  const auto response = call("GET", "/containers/" + percent_encode(name) + "/json", {}, {200, 404},
+                             "inspect " + name);
   if (response.status == 404) return std::nullopt;
   const Json json = parse(response.body);
   const Json state = object_of(json, "State");
@@ -230,14 +230,13 @@ int Docker::wait(const std::string& id) const {
 void Docker::logs(const std::string& id, bool follow, int lines,
                   const std::function<void(int, std::string_view)>& sink) const {
   const std::string tail = lines < 0 ? "all" : std::to_string(lines);
-  auto stream = http_open(
-      socket_, "GET",
-      fmt::format("{}/containers/{}/logs?stdout=1&stderr=1&follow={}&tail={}", kApi,
-                  percent_encode(id), follow ? 1 : 0, tail));
+  auto stream = http_open(socket_, "GET",
+                          fmt::format("{}/containers/{}/logs?stdout=1&stderr=1&follow={}&tail={}",
+                                      kApi, percent_encode(id), follow ? 1 : 0, tail));
   if (stream.status() != 200) {
     const Json json = Json::parse(stream.read_all(1 << 20), nullptr, false);
-    throw Error{fmt::format("logs of {}: {}", id,
-                            json.is_discarded() ? "" : text_of(json, "message"))};
+    throw Error{
+        fmt::format("logs of {}: {}", id, json.is_discarded() ? "" : text_of(json, "message"))};
   }
   LogReader reader;
   while (const auto bytes = stream.read()) reader.feed(*bytes, sink);

@@ -13,15 +13,14 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char* kPrefix = "ros-";  // cache IDs that are ours
+constexpr const char* kPrefix = "ros-";                 // cache IDs that are ours
 constexpr const char* kLabel = "io.rancher.os.layers";  // images that are ours
 
 // Docker makes 26 random characters; any short name that is unique will do.
 std::string short_link(const std::string& cache_id) {
   std::string text = sha256(cache_id).substr(0, 26);
-  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
-    return static_cast<char>(std::toupper(c));
-  });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return text;
 }
 
@@ -144,14 +143,16 @@ void remove_stale_images(const fs::path& imagedb, const std::string& image) {
   each_entry(imagedb / "content/sha256", [&](const fs::path& file) {
     if (file.filename() == image) return;
     const json config = json::parse(try_read_file(file).value_or(""), nullptr, false);
-    if (!config.is_object() || !config.contains(json::json_pointer{std::string{"/config/Labels/"} + kLabel})) return;
+    if (!config.is_object() ||
+        !config.contains(json::json_pointer{std::string{"/config/Labels/"} + kLabel}))
+      return;
     fs::remove(file);
     fs::remove_all(imagedb / "metadata/sha256" / file.filename());
   });
 }
 
-void write_repositories(const fs::path& file, const std::string& repository,
-                        const std::string& tag, const std::string& image) {
+void write_repositories(const fs::path& file, const std::string& repository, const std::string& tag,
+                        const std::string& image) {
   json root = json::parse(try_read_file(file).value_or(""), nullptr, false);
   if (!root.is_object()) root = json::object();  // empty after a power failure, at worst
   if (!root["Repositories"].is_object()) root["Repositories"] = json::object();

@@ -101,8 +101,9 @@ class Assembly {
           fmt::format("{} is encrypted. Passphrase (Enter alone: go on without it):", device.path));
       if (passphrase.empty()) break;
       // As a key file, which is taken to its last byte, with no terminal in between.
-      if (run_with_input({"cryptsetup", "open", "--type", "luks", "--key-file=-", device.path, name},
-                         passphrase) == 0)
+      if (run_with_input(
+              {"cryptsetup", "open", "--type", "luks", "--key-file=-", device.path, name},
+              passphrase) == 0)
         return;
       announce_error(fmt::format("the passphrase does not open {}", device.path));
     }
@@ -153,15 +154,15 @@ void scan_members(const Cmdline& settings, const Coldplug& coldplug, ModuleLoade
   if (lvm) activate_lvm(modules);
 }
 
-std::optional<Device> assemble(const std::string& spec, Passphrases asked,
-                               ModuleLoader& modules) {
+std::optional<Device> assemble(const std::string& spec, Passphrases asked, ModuleLoader& modules) {
   Assembly assembly{asked, modules};
   for (;;) {
     const auto devices = present_devices();
     const Device* found = nullptr;
     for (const auto& device : devices)
       if (device_matches(device, spec) && (!found || is_member(found->type))) found = &device;
-    for (std::size_t depth = 0; found && is_member(found->type) && depth < devices.size(); ++depth) {
+    for (std::size_t depth = 0; found && is_member(found->type) && depth < devices.size();
+         ++depth) {
       const Device* content = content_of(*found, devices);
       if (!content) break;
       found = content;

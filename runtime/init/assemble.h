@@ -22,8 +22,7 @@ enum class Passphrases { none, of_state, all };
 // container, what is in that. Starts mdadm, cryptsetup and vgchange when their
 // members are there and the device is not. Throws Error when a container holds
 // several volumes, none of them labelled RANCHER_STATE.
-std::optional<Device> assemble(const std::string& spec, Passphrases asked,
-                               ModuleLoader& modules);
+std::optional<Device> assemble(const std::string& spec, Passphrases asked, ModuleLoader& modules);
 
 // rancher.state.mdadm_scan and lvm_scan: every array and volume there is, also when
 // the state needs none of them.

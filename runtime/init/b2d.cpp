@@ -49,7 +49,8 @@ std::vector<std::string> b2d_keys(std::string_view tar) {
     std::size_t size = 0;
     const auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), size, 8);
     if (name.empty() || code != std::errc{} || size > tar.size() - at - kBlock) break;
-    if (name.find(".ssh/") != name.npos && (name.ends_with("authorized_keys") || name.ends_with(".pub")))
+    if (name.find(".ssh/") != name.npos &&
+        (name.ends_with("authorized_keys") || name.ends_with(".pub")))
       for (const auto& line : split(tar.substr(at + kBlock, size), '\n')) {
         const std::string key{trim(line)};
         if (!key.empty() && std::ranges::find(keys, key) == keys.end()) keys.push_back(key);

@@ -38,9 +38,7 @@ constexpr const char* kSystemRoot = "/var/lib/system-docker";
 constexpr const char* kSystemRepository = "rancher/os";
 constexpr int kEngineOomScore = -999;
 
-void milestone(std::string_view what) {
-  log::info(fmt::format("{:.2f} {}", uptime(), what));
-}
+void milestone(std::string_view what) { log::info(fmt::format("{:.2f} {}", uptime(), what)); }
 
 Cmdline read_cmdline() { return Cmdline{try_read_file("/proc/cmdline").value_or("")}; }
 
@@ -53,8 +51,8 @@ Fd listen_for_system_docker() {
   std::strncpy(address.sun_path, kSystemDocker, sizeof address.sun_path - 1);
   ::unlink(kSystemDocker);
   const mode_t mask = ::umask(0177);
-  const bool bound = fd && ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address),
-                                  sizeof address) == 0;
+  const bool bound =
+      fd && ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   ::umask(mask);
   if (!bound || ::listen(fd.get(), SOMAXCONN) != 0)
     throw Error::from_errno(fmt::format("cannot listen on {}", kSystemDocker));
@@ -62,25 +60,15 @@ Fd listen_for_system_docker() {
 }
 
 std::vector<std::string> system_docker_command(bool debug) {
-  std::vector<std::string> argv{"dockerd",
-                                "--host=fd://",
-                                "--containerd=/run/containerd/containerd.sock",
-                                "--containerd-namespace=system",
-                                "--containerd-plugins-namespace=system-plugins",
-                                fmt::format("--data-root={}", kSystemRoot),
-                                "--exec-root=/run/system-docker",
-                                "--pidfile=/run/system-docker.pid",
-                                "--config-file=/etc/docker/system-docker.json",
-                                "--cgroup-parent=/system",
-                                "--storage-driver=overlay2",
-                                "--live-restore",
-                                "--log-opt=max-size=25m",
-                                "--log-opt=max-file=2",
-                                // System services use the host's network.
-                                "--bridge=none",
-                                "--iptables=false",
-                                "--ip6tables=false",
-                                "--userland-proxy=false"};
+  std::vector<std::string> argv{
+      "dockerd", "--host=fd://", "--containerd=/run/containerd/containerd.sock",
+      "--containerd-namespace=system", "--containerd-plugins-namespace=system-plugins",
+      fmt::format("--data-root={}", kSystemRoot), "--exec-root=/run/system-docker",
+      "--pidfile=/run/system-docker.pid", "--config-file=/etc/docker/system-docker.json",
+      "--cgroup-parent=/system", "--storage-driver=overlay2", "--live-restore",
+      "--log-opt=max-size=25m", "--log-opt=max-file=2",
+      // System services use the host's network.
+      "--bridge=none", "--iptables=false", "--ip6tables=false", "--userland-proxy=false"};
   if (debug) argv.push_back("--debug");
   return argv;
 }
@@ -105,7 +93,7 @@ void make_system_cgroup() {
 void save_memory() {
   try {
     write_file("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
-    struct sysinfo info{};
+    struct sysinfo info {};
     ::sysinfo(&info);
     const auto kilobytes = static_cast<double>(info.totalram) * info.mem_unit / 1024;
     write_file("/proc/sys/vm/min_free_kbytes",
@@ -177,15 +165,16 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
   move_clock_past("/usr/bin/bash");  // the image's time; its own programs have none
 
   if (!cmdline.flag("rancher.recovery"))
-    supervisor.keep("containerd", {.argv = {"containerd", "--config", "/etc/containerd/config.toml"},
-                                   .output = logs.writer("containerd"),
-                                   .oom_score = kEngineOomScore});
+    supervisor.keep("containerd",
+                    {.argv = {"containerd", "--config", "/etc/containerd/config.toml"},
+                     .output = logs.writer("containerd"),
+                     .oom_score = kEngineOomScore});
 
   // From here on the whole of the kernel's modules is at hand.
   write_file("/proc/sys/kernel/modprobe", "/usr/lib/ros/kernel-modprobe");
   auto modules = std::make_shared<ModuleLoader>();
   static Coldplug coldplug{modules};  // for good: what is plugged in later is served as well
-  check.wait_for_small();  // its programs are about to touch what lasts
+  check.wait_for_small();             // its programs are about to touch what lasts
   milestone("layers checked, but for the largest");
   const Cmdline settings = early_config(cmdline, coldplug, *modules);
   const bool recovery = settings.flag("rancher.recovery");

@@ -61,8 +61,8 @@ std::optional<Device> probe(const fs::path& device) {
   const std::unique_ptr<std::remove_pointer_t<blkid_probe>, FreeProbe> p{blkid_new_probe()};
   if (!p || blkid_probe_set_device(p.get(), fd.get(), 0, 0) != 0) return {};
   blkid_probe_enable_superblocks(p.get(), 1);
-  blkid_probe_set_superblocks_flags(
-      p.get(), BLKID_SUBLKS_LABEL | BLKID_SUBLKS_UUID | BLKID_SUBLKS_TYPE);
+  blkid_probe_set_superblocks_flags(p.get(),
+                                    BLKID_SUBLKS_LABEL | BLKID_SUBLKS_UUID | BLKID_SUBLKS_TYPE);
   blkid_probe_enable_partitions(p.get(), 1);
   blkid_probe_set_partitions_flags(p.get(), BLKID_PARTS_ENTRY_DETAILS);
   const int result = blkid_do_safeprobe(p.get());
@@ -96,7 +96,8 @@ bool device_matches(const Device& device, const std::string& spec) {
     const auto target = fs::canonical(spec, error);
     if (error) return false;
     if (target == device.path) return true;
-    struct stat wanted{}, have{};  // /dev/mapper has nodes of its own
+    struct stat wanted {
+    }, have{};  // /dev/mapper has nodes of its own
     return ::stat(spec.c_str(), &wanted) == 0 && ::stat(device.path.c_str(), &have) == 0 &&
            S_ISBLK(wanted.st_mode) && S_ISBLK(have.st_mode) && wanted.st_rdev == have.st_rdev;
   }
@@ -142,8 +143,7 @@ std::optional<Device> wait_for_device(const Wanted& wanted, const Coldplug& cold
     if (!felt) deadline = std::min(deadline, start + kFeltAfter);
 
     pollfd waiting[] = {{events.fd(), POLLIN, 0}, {coldplug.settled_fd(), POLLIN, 0}};
-    ::poll(waiting, settled_at > 0 ? 1 : 2,
-           static_cast<int>(std::ceil((deadline - now) * 1000)));
+    ::poll(waiting, settled_at > 0 ? 1 : 2, static_cast<int>(std::ceil((deadline - now) * 1000)));
     while (const auto event = events.next()) {
       if (event->subsystem == "usb" || event->subsystem == "scsi") last_usb = uptime();
       if (event->subsystem != "block" || event->action == "remove" || event->devname.empty())

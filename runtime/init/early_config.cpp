@@ -97,7 +97,8 @@ void mount_boot(const Cmdline& settings, ModuleLoader& modules) {
   if (asked.empty() && !fs::is_empty("/boot", ignored)) return;
   const std::string spec = settings.get("rancher.state.boot_dev", "LABEL=RANCHER_BOOT");
   if (!spec.empty())
-    mount_present(spec, settings.get("rancher.state.boot_fstype", "auto"), "/boot", MS_NOATIME, modules);
+    mount_present(spec, settings.get("rancher.state.boot_fstype", "auto"), "/boot", MS_NOATIME,
+                  modules);
 }
 
 }  // namespace ros

@@ -103,11 +103,8 @@ int EngineLog::writer(const std::string& name) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw Error::from_errno("cannot make a pipe");
   const std::lock_guard lock{shared_->mutex};
-  auto& source = shared_->sources.emplace_back(Source{.name = name,
-                                                      .reader = Fd{ends[0]},
-                                                      .writer = Fd{ends[1]},
-                                                      .file = {},
-                                                      .kept = {}});
+  auto& source = shared_->sources.emplace_back(
+      Source{.name = name, .reader = Fd{ends[0]}, .writer = Fd{ends[1]}, .file = {}, .kept = {}});
   const std::uint64_t one = 1;
   (void)!::write(shared_->changed.get(), &one, sizeof one);
   return source.writer.get();

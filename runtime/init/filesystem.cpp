@@ -52,8 +52,9 @@ struct Superblock {
     constexpr std::uint32_t kNeedsRecovery = 4;
     const auto state = get<std::uint16_t>(0x3a);
     return (state & kValid) && !(state & kErrors) && !(get<std::uint32_t>(0x60) & kNeedsRecovery) &&
-           static_cast<std::int16_t>(get<std::uint16_t>(0x36)) <= 0 &&  // no check after so many mounts
-           get<std::uint32_t>(0x44) == 0;                               // nor after so much time
+           static_cast<std::int16_t>(get<std::uint16_t>(0x36)) <=
+               0 &&                        // no check after so many mounts
+           get<std::uint32_t>(0x44) == 0;  // nor after so much time
   }
   std::uint64_t size() const {
     constexpr std::uint32_t k64Bit = 0x80;
@@ -65,8 +66,9 @@ struct Superblock {
 
 // Mends what is safe to mend. Throws Error when there is more.
 void repair(const Device& device, bool even_when_clean) {
-  const int status = run(even_when_clean ? std::vector<std::string>{"e2fsck", "-f", "-p", device.path}
-                                         : std::vector<std::string>{"e2fsck", "-p", device.path});
+  const int status =
+      run(even_when_clean ? std::vector<std::string>{"e2fsck", "-f", "-p", device.path}
+                          : std::vector<std::string>{"e2fsck", "-p", device.path});
   if (status == 1 || status == 2) announce(fmt::format("state: {} was repaired", device.path));
   if (status >= kErrorsLeft)
     throw Error{fmt::format(

@@ -86,8 +86,8 @@ bool grow_partition(const fs::path& disk, unsigned number, Grown& grown) {
       number > count)
     return false;
   const std::uint64_t table = (std::uint64_t{count} * size + kSector - 1) / kSector;
-  std::string entries = read_at(fd.get(), get<std::uint64_t>(header, kEntriesLba) * kSector,
-                                table * kSector);
+  std::string entries =
+      read_at(fd.get(), get<std::uint64_t>(header, kEntriesLba) * kSector, table * kSector);
   if (crc32(std::string_view{entries}.substr(0, std::size_t{count} * size)) !=
       get<std::uint32_t>(header, kEntriesCrc))
     return false;
@@ -104,8 +104,7 @@ bool grow_partition(const fs::path& disk, unsigned number, Grown& grown) {
   put(entries, mine + kLast, new_end - 1);
   put(header, kOtherLba, sectors - 1);
   put(header, kLastUsable, last_usable);
-  put(header, kEntriesCrc,
-      crc32(std::string_view{entries}.substr(0, std::size_t{count} * size)));
+  put(header, kEntriesCrc, crc32(std::string_view{entries}.substr(0, std::size_t{count} * size)));
   std::string backup = header;
   put(backup, kMyLba, sectors - 1);
   put(backup, kOtherLba, std::uint64_t{1});

@@ -72,8 +72,8 @@ Manifest parse_manifest(std::string_view text) {
       manifest.platform = field[1];
     } else if (field[0] == "layer" && field.size() == 5) {
       LayerFile layer{.name = field[1], .file = field[2], .sha256 = field[4]};
-      const auto [end, code] = std::from_chars(
-          field[3].data(), field[3].data() + field[3].size(), layer.size);
+      const auto [end, code] =
+          std::from_chars(field[3].data(), field[3].data() + field[3].size(), layer.size);
       if (code != std::errc{} || *end != '\0') throw wrong("the size is no number");
       if (layer.sha256.size() != 64) throw wrong("the digest is no SHA-256");
       if (layer.name.find('/') != layer.name.npos || layer.file.find('/') != layer.file.npos)
@@ -112,20 +112,21 @@ fs::path find_layers(const Manifest& manifest, const Coldplug& coldplug, ModuleL
     ::umount2(kMediumFolder, MNT_DETACH);
     return false;
   };
-  const auto medium = wait_for_device(
-      has_layers, coldplug,
-      {.absent_seconds = kMediumSeconds,
-       .message = fmt::format("waiting for the medium with the layers ({} or {})", kDiskLabel,
-                              kIsoLabel)});
+  const auto medium =
+      wait_for_device(has_layers, coldplug,
+                      {.absent_seconds = kMediumSeconds,
+                       .message = fmt::format("waiting for the medium with the layers ({} or {})",
+                                              kDiskLabel, kIsoLabel)});
   if (medium) {
     log::info(fmt::format("{:.2f} booted from {}", uptime(), medium->path));
     return fs::path{kMediumFolder} / "layers";
   }
   const auto devices = block_devices();
-  throw Error{fmt::format("no layers found: none in the initrd, and no disk or CD labelled {} or {} "
-                          "has those of version {}",
-                          kDiskLabel, kIsoLabel, manifest.version)}
-      .hint(!tried.empty()     ? join(tried, "; ")
+  throw Error{
+      fmt::format("no layers found: none in the initrd, and no disk or CD labelled {} or {} "
+                  "has those of version {}",
+                  kDiskLabel, kIsoLabel, manifest.version)}
+      .hint(!tried.empty()    ? join(tried, "; ")
             : devices.empty() ? "no disk and no CD was found at all"
                               : "these devices were looked at: " + join(devices, " "));
 }
@@ -152,8 +153,8 @@ void LayerCheck::wait(bool all) {
     if (layer.largest && !all) continue;
     try {
       if (layer.digest.get() != layer.sha256)
-        problems.push_back(fmt::format("layer {} is damaged: the SHA-256 of {} is wrong",
-                                       layer.name, layer.file));
+        problems.push_back(
+            fmt::format("layer {} is damaged: the SHA-256 of {} is wrong", layer.name, layer.file));
     } catch (const std::exception& error) {
       problems.push_back(fmt::format("layer {} cannot be read: {}", layer.name, error.what()));
     }

@@ -62,7 +62,8 @@ void walk_modaliases(int folder, const std::function<void(const std::string&)>& 
   while (const dirent* entry = ::readdir(stream)) {
     if (entry->d_name[0] == '.') continue;
     if (entry->d_type == DT_DIR) {
-      const int below = ::openat(::dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+      const int below =
+          ::openat(::dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
       if (below >= 0) walk_modaliases(below, sink);
     } else if (std::strcmp(entry->d_name, "modalias") == 0) {
       const Fd file{::openat(::dirfd(stream), entry->d_name, O_RDONLY | O_CLOEXEC)};
@@ -78,9 +79,7 @@ void walk_modaliases(int folder, const std::function<void(const std::string&)>& 
 }  // namespace
 
 ModuleIndex::ModuleIndex(const fs::path& folder, const std::vector<fs::path>& modprobe_d) {
-  const auto text = [&](const char* name) {
-    return try_read_file(folder / name).value_or("");
-  };
+  const auto text = [&](const char* name) { return try_read_file(folder / name).value_or(""); };
   for_lines(text("modules.dep"), [&](std::string_view line) {
     const auto colon = line.find(':');
     if (colon == line.npos) return;
@@ -99,9 +98,12 @@ ModuleIndex::ModuleIndex(const fs::path& folder, const std::vector<fs::path>& mo
     if (module == modules_.end()) return;
     std::vector<std::string>* list = &module->second.pre;
     for (std::size_t i = 2; i < fields.size(); ++i) {
-      if (fields[i] == "pre:") list = &module->second.pre;
-      else if (fields[i] == "post:") list = &module->second.post;
-      else list->push_back(fields[i]);
+      if (fields[i] == "pre:")
+        list = &module->second.pre;
+      else if (fields[i] == "post:")
+        list = &module->second.post;
+      else
+        list->push_back(fields[i]);
     }
   });
   for (const auto& configuration : modprobe_d) {
@@ -193,14 +195,16 @@ bool ModuleLoader::load_file(const std::string& path) {
   }
   const int flags = path.ends_with(".ko") ? 0 : MODULE_INIT_COMPRESSED_FILE;
   const bool good = ::syscall(SYS_finit_module, file.get(), "", flags) == 0 || errno == EEXIST;
-  if (!good && errno != ENODEV) log::error(fmt::format("module {}: {}", path, std::strerror(errno)));
+  if (!good && errno != ENODEV)
+    log::error(fmt::format("module {}: {}", path, std::strerror(errno)));
   return done_[path] = good;
 }
 
 bool ModuleLoader::load(const std::string& name_or_alias) {
   const std::lock_guard guard{mutex_};
   if (!folder_) return false;
-  if (!index_) index_.emplace(path_, std::vector{root_ / "lib/modprobe.d", root_ / "etc/modprobe.d"});
+  if (!index_)
+    index_.emplace(path_, std::vector{root_ / "lib/modprobe.d", root_ / "etc/modprobe.d"});
   const auto paths = index_->resolve(name_or_alias);
   bool good = !paths.empty();
   for (const auto& path : paths) good = load_file(path) && good;

@@ -26,7 +26,7 @@ void remove_content(int folder, dev_t device) {
   while (const dirent* entry = ::readdir(stream)) {
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
-    struct stat info{};
+    struct stat info {};
     if (::fstatat(::dirfd(stream), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
         info.st_dev != device)
       continue;
@@ -96,8 +96,8 @@ void switch_root(const fs::path& new_root) {
       throw Error{"the new root has no folder " + std::string{name}};
   }
   const Fd old_root = open_file("/", O_RDONLY | O_DIRECTORY);
-  struct stat old_info{};
-  struct statfs old_system{};
+  struct stat old_info {};
+  struct statfs old_system {};
   ::fstat(old_root.get(), &old_info);
   ::fstatfs(old_root.get(), &old_system);
 

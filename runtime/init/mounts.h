@@ -19,8 +19,8 @@ struct Mount {
 // /proc, /sys, /dev, /run and what lies below them, in order.
 const std::vector<Mount>& early_mounts();
 
-void mount_one(const Mount& mount);                      // throws Error
-void mount_all(const std::vector<Mount>& mounts);        // throws Error for a required one
+void mount_one(const Mount& mount);                         // throws Error
+void mount_all(const std::vector<Mount>& mounts);           // throws Error for a required one
 void bind_mount(const fs::path& from, const fs::path& to);  // recursive; makes the folder `to`
 
 // Makes `new_root` the root of every process: moves /dev, /proc, /run and /sys

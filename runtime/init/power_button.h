@@ -12,7 +12,7 @@ namespace ros {
 
 class PowerButton {
  public:
-  PowerButton();  // throws Error
+  PowerButton();                                  // throws Error
   int fd() const noexcept { return all_.get(); }  // readable when `pressed` should be asked
   // True once for each press; takes in devices that came meanwhile. Does not block.
   bool pressed();

@@ -26,14 +26,14 @@ namespace {
 constexpr const char* kLabel = "RANCHER_STATE";
 constexpr double kWaitSeconds = 30;
 constexpr std::size_t kMiB = 1 << 20;
-constexpr const char* kFolders[] = {"home",           "opt",
-                                    "var/lib/docker", "var/lib/rancher",
-                                    "var/lib/system-docker", "var/log"};
-constexpr std::uint64_t kLeastFree = 4 * kMiB;  // what system Docker writes in a boot, and some logs
+constexpr const char* kFolders[] = {
+    "home", "opt", "var/lib/docker", "var/lib/rancher", "var/lib/system-docker", "var/log"};
+constexpr std::uint64_t kLeastFree =
+    4 * kMiB;  // what system Docker writes in a boot, and some logs
 
 // Folders, files and links with owners and modes: all that the image's folders have.
 void copy_tree(const fs::path& from, const fs::path& to) {
-  struct stat info{};
+  struct stat info {};
   if (::lstat(from.c_str(), &info) != 0) throw Error::from_errno("cannot read " + from.string());
   if (S_ISDIR(info.st_mode)) {
     fs::create_directory(to);
@@ -74,7 +74,7 @@ void bind_folders(const fs::path& base, bool full) {
 }
 
 bool is_full(const char* folder) {
-  struct statvfs info{};
+  struct statvfs info {};
   return ::statvfs(folder, &info) == 0 && info.f_blocks > 0 &&
          std::uint64_t{info.f_bavail} * info.f_frsize < kLeastFree;
 }
@@ -219,8 +219,7 @@ State set_up_state(const Cmdline& cmdline, const Coldplug& coldplug, ModuleLoade
       announce_error(error.what());
     }
   }
-  if (required)
-    throw Error{reason + ", and rancher.state.required forbids to run without"};
+  if (required) throw Error{reason + ", and rancher.state.required forbids to run without"};
   announce(reason + ": running from memory, nothing will be kept");
   use_memory();
   report("memory " + reason);

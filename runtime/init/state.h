@@ -16,7 +16,7 @@ inline constexpr const char* kStateFolder = "/state";
 
 // What became of it.
 struct State {
-  std::string device;     // "" when the system runs from memory
+  std::string device;                    // "" when the system runs from memory
   std::vector<std::string> growth = {};  // a command that makes the file system fill its device
 };
 

@@ -74,7 +74,9 @@ void Supervisor::collected(pid_t pid, int status) {
     kept.pid = 0;
     if (stopping_) return;
     const double now = uptime();
-    kept.pause = now - kept.started >= kLongEnough ? 0 : std::clamp(kept.pause * 2, kFirstPause, kLongestPause);
+    kept.pause = now - kept.started >= kLongEnough
+                     ? 0
+                     : std::clamp(kept.pause * 2, kFirstPause, kLongestPause);
     kept.again = now + kept.pause;
     announce_error(fmt::format("{} ended with status {}; it is started again{}", name,
                                exit_status(status),

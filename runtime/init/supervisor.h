@@ -43,8 +43,8 @@ class Supervisor {
  private:
   struct Kept {
     Command command;
-    pid_t pid = 0;        // 0: waits for `again`
-    double started = 0;   // uptimes
+    pid_t pid = 0;       // 0: waits for `again`
+    double started = 0;  // uptimes
     double again = 0;
     double pause = 0;
   };

@@ -61,9 +61,8 @@ void save_accounts(const AccountFiles& files, const fs::path& folder) {
 }
 
 AccountFiles::Line* find_account(std::vector<AccountFiles::Line>& lines, std::string_view name) {
-  const auto found = std::find_if(lines.begin(), lines.end(), [&](const AccountFiles::Line& line) {
-    return line[0] == name;
-  });
+  const auto found = std::find_if(lines.begin(), lines.end(),
+                                  [&](const AccountFiles::Line& line) { return line[0] == name; });
   return found == lines.end() ? nullptr : &*found;
 }
 

@@ -171,8 +171,7 @@ class Maker {
       if (line[AccountFiles::kUid] == uid)
         throw Error{fmt::format("uid {} belongs to {}", uid, line[0]), Error::Kind::input};
     }
-    const std::string group =
-        account.primary_group.empty() ? account.name : account.primary_group;
+    const std::string group = account.primary_group.empty() ? account.name : account.primary_group;
     if (!find_account(files_.group, group) && account.primary_group.empty()) {
       const bool free = std::none_of(files_.group.begin(), files_.group.end(),
                                      [&](const auto& line) { return line[2] == uid; });
@@ -211,8 +210,7 @@ void make_home(const fs::path& root, const AccountFiles::Line& line) {
   fs::permissions(home, static_cast<fs::perms>(0755));
   own(home, uid, gid);
   boost::system::error_code absent;
-  for (fs::directory_iterator it{root / "etc/skel", absent}, end; it != end;
-       it.increment(absent)) {
+  for (fs::directory_iterator it{root / "etc/skel", absent}, end; it != end; it.increment(absent)) {
     if (!fs::is_regular_file(it->path())) continue;
     fs::copy_file(it->path(), home / it->path().filename());
     own(home / it->path().filename(), uid, gid);
@@ -264,8 +262,7 @@ void make_groups(Maker& maker, AccountFiles& files, const Config& config,
 
 }  // namespace
 
-std::vector<Account> configured_accounts(const Config& config,
-                                         std::vector<std::string>& problems) {
+std::vector<Account> configured_accounts(const Config& config, std::vector<std::string>& problems) {
   std::vector<Account> accounts;
   const auto add = [&](const std::string& name, const Value& value) {
     if (name == "default") return;

@@ -26,8 +26,8 @@ void run_commands(const Config& config, const std::string& key, OnFailure on_fai
   const Value* list = config.find(key);
   if (!list) return;
   for (const auto& item : list->items()) {
-    const auto argv = item.is_list() ? item.as_texts()
-                                     : std::vector<std::string>{"/bin/sh", "-c", item.text()};
+    const auto argv =
+        item.is_list() ? item.as_texts() : std::vector<std::string>{"/bin/sh", "-c", item.text()};
     const int status = argv.empty() ? 0 : status_of(argv);
     if (status == 0) continue;
     const bool stops = on_failure == OnFailure::stop;
@@ -43,7 +43,10 @@ void run_script(const fs::path& file) {
   boost::system::error_code absent;
   if (!fs::is_regular_file(file, absent)) return;
   const std::string start = try_read_file(file).value_or("").substr(0, 2);
-  const bool program = (start == "#!" || start == "\x7f" "E") && ::access(file.c_str(), X_OK) == 0;
+  const bool program = (start == "#!" || start ==
+                                             "\x7f"
+                                             "E") &&
+                       ::access(file.c_str(), X_OK) == 0;
   const auto argv = program ? std::vector<std::string>{file.string()}
                             : std::vector<std::string>{"/bin/sh", file.string()};
   if (const int status = status_of(argv); status != 0)

@@ -5,8 +5,8 @@
 #include <cstdio>
 
 #include "runtime/base/error.h"
-#include "runtime/base/text.h"
 #include "runtime/base/file.h"
+#include "runtime/base/text.h"
 #include "runtime/config/load.h"
 #include "runtime/config/schema.h"
 #include "runtime/ros/verbs.h"
@@ -139,9 +139,9 @@ int export_all(Arguments arguments) {
   config.tree.erase_path("rancher.autologin");
   config.tree.erase_path("rancher.environment.EXTRA_CMDLINE");
   if (!secrets) {
-    for (const char* key : {"rancher.ssh.keys", "rancher.registry_auths", "rancher.docker.ca_key",
-                            "rancher.docker.ca_cert", "rancher.docker.server_key",
-                            "rancher.docker.server_cert"}) {
+    for (const char* key :
+         {"rancher.ssh.keys", "rancher.registry_auths", "rancher.docker.ca_key",
+          "rancher.docker.ca_cert", "rancher.docker.server_key", "rancher.docker.server_cert"}) {
       config.tree.erase_path(key);
     }
   }
@@ -176,8 +176,7 @@ int config_verb(const Arguments& arguments) {
   if (verb == "validate") return validate_file(rest);
   if (verb == "export") return export_all(rest);
   if (verb == "keys") return list_keys(rest);
-  unknown_word("ros config", verb,
-               {"get", "set", "merge", "validate", "export", "keys"});
+  unknown_word("ros config", verb, {"get", "set", "merge", "validate", "export", "keys"});
 }
 
 }  // namespace ros

@@ -1,5 +1,7 @@
 // `ros console-init`: main process of service `console`. Prepares the users'
 // side of the system once a boot, then keeps getty and sshd running.
+#include "runtime/ros/console.h"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -15,7 +17,6 @@
 #include "runtime/ros/accounts.h"
 #include "runtime/ros/announce.h"
 #include "runtime/ros/commands.h"
-#include "runtime/ros/console.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/settings.h"
 #include "runtime/ros/ssh_keys.h"
@@ -76,7 +77,8 @@ void prepare_host_keys(const Config& config) {
     const std::string given = config.text(fmt::format("rancher.ssh.keys.{}", kind));
     if (!given.empty() && try_read_file(file) != given) {
       write_file_atomically(file, given, 0600);
-      write_file_atomically(file.string() + ".pub", capture({"ssh-keygen", "-y", "-f", file.string()}));
+      write_file_atomically(file.string() + ".pub",
+                            capture({"ssh-keygen", "-y", "-f", file.string()}));
     }
     if (!fs::exists(file)) {
       // Made under another name: a key that was cut short by a power loss is no key.

@@ -160,8 +160,9 @@ std::vector<Ask> questions_for(const Source& source, const Config& config, const
   }
   std::vector<Ask> questions;
   for (const auto& base : bases) {
-    questions.push_back(
-        [service, base](const Patience& patience) { return ask_service(*service, base, patience); });
+    questions.push_back([service, base](const Patience& patience) {
+      return ask_service(*service, base, patience);
+    });
   }
   return questions;
 }
@@ -233,10 +234,8 @@ bool has_network_sources(const Config& config, const fs::path& root) {
 }
 
 FetchUrl include_fetcher(const Config& config, const NetworkOptions& options) {
-  return [patience = Patience{}.at_most(wait_of(config, options)),
-          proxies = proxies_of(config)](const std::string& url) {
-    return fetch_text(url, patience, proxies);
-  };
+  return [patience = Patience{}.at_most(wait_of(config, options)), proxies = proxies_of(config)](
+             const std::string& url) { return fetch_text(url, patience, proxies); };
 }
 
 void save_user_data(const UserData& data, std::vector<std::string>& problems, const fs::path& root,

@@ -23,9 +23,8 @@ int early_config_verb(const Arguments&) {
   std::string line;
   if (const Value* state = config.find("rancher.state"))
     for (const auto& [name, value] : state->members())
-      line += parameter("rancher.state." + name, value.is_list()
-                                                     ? "[" + join(value.as_texts(), ",") + "]"
-                                                     : value.text());
+      line += parameter("rancher.state." + name,
+                        value.is_list() ? "[" + join(value.as_texts(), ",") + "]" : value.text());
   if (const Value* list = config.find("bootcmd"); list && !list->items().empty())
     line += parameter("cc.bootcmd", "true");
   fs::create_directories(fs::path{kEarlyConfig}.parent_path());

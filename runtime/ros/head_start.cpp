@@ -112,9 +112,8 @@ int take_over(const AheadDaemon& daemon) {
   give_what_the_container_has(daemon.pid);
 
   bool asked_to_end = false;
-  pollfd waiting[] = {{daemon.process.get(), POLLIN, 0},
-                      {signals.get(), POLLIN, 0},
-                      {output.get(), POLLIN, 0}};
+  pollfd waiting[] = {
+      {daemon.process.get(), POLLIN, 0}, {signals.get(), POLLIN, 0}, {output.get(), POLLIN, 0}};
   while (waiting[0].revents == 0) {
     if (::poll(waiting, std::size(waiting), -1) < 0 && errno != EINTR) {
       throw Error::from_errno("cannot wait for user Docker");

@@ -12,7 +12,7 @@ template <class Read>
 std::string label_of(Read read) {
   const auto trimmed = [](std::string text) {
     text.resize(std::string_view{text}.find('\0') == std::string_view::npos ? text.size()
-                                                                           : text.find('\0'));
+                                                                            : text.find('\0'));
     while (!text.empty() && text.back() == ' ') text.pop_back();
     return text;
   };

@@ -1,7 +1,6 @@
 #include "runtime/ros/metadata.h"
 
 #include <fmt/format.h>
-
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -261,7 +260,12 @@ const std::vector<MetadataService>& metadata_services() {
   static const std::vector<std::string> addresses{"local-ipv4", "public-ipv4"};
   static const std::string local = "http://169.254.169.254";
   static const std::vector<MetadataService> services{
-      {"ec2", local, {}, ec2_like("latest", "hostname", {"local-ipv4", "public-ipv4", "ipv6", "instance-type"}), read_ec2, "X-aws-ec2-metadata-token"},
+      {"ec2",
+       local,
+       {},
+       ec2_like("latest", "hostname", {"local-ipv4", "public-ipv4", "ipv6", "instance-type"}),
+       read_ec2,
+       "X-aws-ec2-metadata-token"},
       // Called by its address: metadata.google.internal needs a resolver.
       {"gce",
        local,
@@ -332,9 +336,9 @@ namespace {
 // The first disk: Xen's until the generation of 2017, NVMe since.
 std::string ec2_disk(std::string_view type) {
   if (type.empty()) return {};
-  for (const char* const xen : {"t1.", "t2.", "m1.", "m2.", "m3.", "m4.", "c1.", "c3.", "c4.", "r3.",
-                                "r4.", "i2.", "i3.", "d2.", "g2.", "g3.", "p2.", "p3.", "x1.",
-                                "x1e.", "f1.", "h1.", "hs1.", "cr1.", "cc2.", "g3s."}) {
+  for (const char* const xen : {"t1.", "t2.",  "m1.", "m2.", "m3.",  "m4.",  "c1.",  "c3.", "c4.",
+                                "r3.", "r4.",  "i2.", "i3.", "d2.",  "g2.",  "g3.",  "p2.", "p3.",
+                                "x1.", "x1e.", "f1.", "h1.", "hs1.", "cr1.", "cc2.", "g3s."}) {
     if (type.starts_with(xen) && !type.ends_with(".metal")) return "/dev/xvda";
   }
   return "/dev/nvme0n1";

@@ -12,8 +12,8 @@ namespace ros {
 
 struct Client {
   std::vector<std::string> argv;
-  bool once = false;        // until it succeeds; otherwise it is kept running
-  std::string file, text;   // its configuration, written (0600) before it starts
+  bool once = false;       // until it succeeds; otherwise it is kept running
+  std::string file, text;  // its configuration, written (0600) before it starts
 };
 
 std::vector<Client> clients_of(const Config& config, const Interface& interface,

@@ -1,4 +1,6 @@
 // `ros dhcp-hook`, which dhcpcd calls, and `ros ntp`: what DHCP said is put to use.
+#include "runtime/ros/net_leases.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,7 +11,6 @@
 #include "runtime/config/load.h"
 #include "runtime/ros/datasource.h"
 #include "runtime/ros/net_clients.h"
-#include "runtime/ros/net_leases.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/settings.h"
 #include "runtime/ros/verbs.h"
@@ -73,10 +74,9 @@ int dhcp_hook_verb(const Arguments&) {
     std::string domains = variable("new_domain_search");
     if (domains.empty()) domains = variable("new_domain_name");
     if (servers.empty() && domains.empty() && reason == "CARRIER") return 0;
-    write_file_atomically(lease,
-                          fmt::format("nameserver {}\nsearch {}\nserver {}\n",
-                                      join(words(servers), " "), join(words(domains), " "),
-                                      variable("new_dhcp_server_identifier")));
+    write_file_atomically(
+        lease, fmt::format("nameserver {}\nsearch {}\nserver {}\n", join(words(servers), " "),
+                           join(words(domains), " "), variable("new_dhcp_server_identifier")));
     std::string sources;
     for (const auto& server : words(variable("new_ntp_servers"))) {
       sources += fmt::format("server {} iburst\n", server);

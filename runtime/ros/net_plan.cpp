@@ -170,8 +170,8 @@ class Planner {
         const std::string child =
             parts.size() > 1 ? parts[1] : fmt::format("{}.{}", parent.name, *id);
         if (!good_name(*vlans, child)) continue;
-        make(child, "vlan", fmt::format("link add link {} name {} type vlan id {}", parent.name,
-                                        child, *id));
+        make(child, "vlan",
+             fmt::format("link add link {} name {} type vlan id {}", parent.name, child, *id));
       }
     }
   }
@@ -224,8 +224,8 @@ class Planner {
     if (master.empty()) {
       set_addresses(interface);
     } else if (const Value* address = settings.find("address")) {
-      problem(*address, fmt::format("{} is part of {} and has no address of its own", link.name,
-                                    master),
+      problem(*address,
+              fmt::format("{} is part of {} and has no address of its own", link.name, master),
               fmt::format("give the address to {}", master));
     }
     interface.post_up = commands_of(settings.find("post_up"), link.name);
@@ -316,10 +316,11 @@ class Planner {
     const bool anywhere = to == "default";
     if ((!anywhere && !target) || (!via.empty() && (!gateway || gateway->bits >= 0)) ||
         (anywhere && !gateway) || (target && gateway && target->v6 != gateway->v6)) {
-      return problem(where, fmt::format("route of {}: to {} via {} is none", interface.name,
-                                        quote(to), quote(via)),
-                     "a gateway is a plain address; routes are {to: NETWORK/BITS or default, "
-                     "via: ADDRESS, metric: NUMBER}");
+      return problem(
+          where,
+          fmt::format("route of {}: to {} via {} is none", interface.name, quote(to), quote(via)),
+          "a gateway is a plain address; routes are {to: NETWORK/BITS or default, "
+          "via: ADDRESS, metric: NUMBER}");
     }
     const auto number = Value::scalar(metric).as_int();
     if (!metric.empty() && (!number || *number < 0 || *number > 0xffffffffLL)) {
@@ -328,9 +329,10 @@ class Planner {
     }
     const bool v6 = gateway ? gateway->v6 : target->v6;
     if (!routes_.insert(fmt::format("{} {} {}", v6, to, metric)).second) {
-      return problem(where, fmt::format("{} has the same route to {} as another interface",
-                                        interface.name, to),
-                     "give one of them a metric; the smallest is preferred");
+      return problem(
+          where,
+          fmt::format("{} has the same route to {} as another interface", interface.name, to),
+          "give one of them a metric; the smallest is preferred");
     }
     std::string line = fmt::format("route replace {}", to);
     if (anywhere && v6) line = "route replace ::/0";
@@ -399,8 +401,8 @@ Operations commands_of(const Value* list, const std::string& interface) {
   Operations commands;
   if (!list) return commands;
   for (const auto& item : list->items()) {
-    auto argv = item.is_list() ? item.as_texts()
-                               : std::vector<std::string>{"/bin/sh", "-c", item.text()};
+    auto argv =
+        item.is_list() ? item.as_texts() : std::vector<std::string>{"/bin/sh", "-c", item.text()};
     for (auto& word : argv) word = replace_all(word, "$iface", interface);
     if (!argv.empty() && !argv.back().empty())
       commands.push_back({Operation::Kind::command, std::move(argv)});

@@ -36,10 +36,10 @@ using Operations = std::vector<Operation>;
 
 struct Interface {
   std::string name;
-  std::string made;  // the `ip` line that makes a bridge, bond or VLAN; empty for a card
-  Value settings;    // those that matched
-  Operations make;     // when it is not there; of all interfaces before any set_up
-  Operations set_up;   // pre_up, the link, addresses, routes
+  std::string made;   // the `ip` line that makes a bridge, bond or VLAN; empty for a card
+  Value settings;     // those that matched
+  Operations make;    // when it is not there; of all interfaces before any set_up
+  Operations set_up;  // pre_up, the link, addresses, routes
   Operations post_up;
   bool asks = false;  // addresses come from DHCP, router advertisements or IPv4LL
 };

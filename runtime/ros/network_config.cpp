@@ -171,8 +171,7 @@ class CloudInit {
   std::string ethernet_key(const std::string& id, const Value& device) {
     const Value* match = device.find("match");
     if (!match) return tree_.add_interface(id);
-    if (const auto mac = member_text(*match, "macaddress"); !mac.empty())
-      return tree_.add_mac(mac);
+    if (const auto mac = member_text(*match, "macaddress"); !mac.empty()) return tree_.add_mac(mac);
     if (const auto name = member_text(*match, "name"); !name.empty())
       return tree_.add_interface(name);
     tree_.problem(fmt::format("{}: it matches by neither macaddress nor name", id));

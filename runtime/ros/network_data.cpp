@@ -66,9 +66,7 @@ class OpenStack {
   }
 
  private:
-  static std::string mac_of(const Value& link) {
-    return member_text(link, "ethernet_mac_address");
-  }
+  static std::string mac_of(const Value& link) { return member_text(link, "ethernet_mac_address"); }
 
   void add(const Value& link, const std::string& key) {
     keys_[member_text(link, "id")] = key;
@@ -82,8 +80,7 @@ class OpenStack {
   }
 
   void add_bond(const Value& link) {
-    const std::string name =
-        tree_.add_interface(name_for(link, fmt::format("bond{}", bonds_++)));
+    const std::string name = tree_.add_interface(name_for(link, fmt::format("bond{}", bonds_++)));
     std::vector<Value::Member> options;
     for (const auto& member : link.members()) {
       if (member.first.starts_with("bond_")) options.push_back(member);
@@ -196,12 +193,11 @@ Value network_of_packet(const Value& metadata, std::vector<std::string>& problem
     if (key.empty()) {
       key = master;
       const Value* mode = network->find_path("bonding.mode");
-      std::vector<Value::Member> options{
-          {"mode", Value::scalar(mode ? mode->text() : "4", false)},
-          {"miimon", Value::scalar("100")},
-          {"updelay", Value::scalar("200")},
-          {"downdelay", Value::scalar("200")},
-          {"xmit_hash_policy", Value::scalar("layer3+4", false)}};
+      std::vector<Value::Member> options{{"mode", Value::scalar(mode ? mode->text() : "4", false)},
+                                         {"miimon", Value::scalar("100")},
+                                         {"updelay", Value::scalar("200")},
+                                         {"downdelay", Value::scalar("200")},
+                                         {"xmit_hash_policy", Value::scalar("layer3+4", false)}};
       // The kernel takes it for 802.3ad only.
       if (options[0].second.text() == "4") options.emplace_back("lacp_rate", Value::scalar("1"));
       tree.add_bond(master, options);

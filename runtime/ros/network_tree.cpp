@@ -84,10 +84,9 @@ bool contains(const Prefix& network, const std::string& address) {
 }
 
 bool is_private(const std::string& bytes) {
-  static const std::vector<Prefix> ranges{*parse_prefix("10.0.0.0/8", {}),
-                                          *parse_prefix("172.16.0.0/12", {}),
-                                          *parse_prefix("192.168.0.0/16", {}),
-                                          *parse_prefix("fc00::/7", {})};
+  static const std::vector<Prefix> ranges{
+      *parse_prefix("10.0.0.0/8", {}), *parse_prefix("172.16.0.0/12", {}),
+      *parse_prefix("192.168.0.0/16", {}), *parse_prefix("fc00::/7", {})};
   return std::any_of(ranges.begin(), ranges.end(),
                      [&](const Prefix& range) { return contains(range, bytes); });
 }
@@ -123,16 +122,16 @@ std::string bond_option(std::string_view name) {
 // Goes to sysfs or to ip(8) as one word.
 bool is_word(std::string_view text) {
   return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || std::string_view{"_+.:,-"}.find(c) !=
-                                                              std::string_view::npos;
+    return std::isalnum(static_cast<unsigned char>(c)) ||
+           std::string_view{"_+.:,-"}.find(c) != std::string_view::npos;
   });
 }
 
 }  // namespace
 
 bool is_interface_name(std::string_view name) {
-  return name.size() <= 15 && is_word(name) && name != "." && name != ".." &&
-         name.front() != '-' && name.find_first_of(":,+") == std::string_view::npos;
+  return name.size() <= 15 && is_word(name) && name != "." && name != ".." && name.front() != '-' &&
+         name.find_first_of(":,+") == std::string_view::npos;
 }
 
 int address_family(std::string_view address) {
@@ -148,7 +147,8 @@ std::string member_text(const Value& map, std::string_view name) {
 std::string NetworkTree::add_interface(std::string_view key) {
   std::string name{trim(key)};
   // A pattern has to be a name once its * and ? are letters.
-  std::replace_if(name.begin(), name.end(), [](char c) { return c == '*' || c == '?'; }, 'x');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return c == '*' || c == '?'; }, 'x');
   if (is_interface_name(name)) return ensure(std::string{trim(key)});
   problem(fmt::format("\"{}\" is no name of an interface", trim(key)));
   return {};

@@ -24,8 +24,8 @@ int print_status() {
   const std::string ready{trim(try_read_file(kReady).value_or(""))};
   fmt::print("version  {}\n", ROSBUILD_VERSION);
   fmt::print("state    {}\n", state.starts_with(kMemory)
-                                 ? "in memory, nothing is kept: " + state.substr(kMemory.size())
-                                 : state);
+                                  ? "in memory, nothing is kept: " + state.substr(kMemory.size())
+                                  : state);
   fmt::print("ready    {}\n", ready.empty() ? "not yet" : ready + " s after the kernel's start");
   return 0;
 }

@@ -71,7 +71,8 @@ int recovery_verb(const Arguments& arguments) {
   guarded([&] { write_login_keys(config); });
   guarded([&] { set_password(config); });
   guarded([&] { prepare_host_keys(config); });
-  return keep_running({{"ros", "netconf"}, sshd_command(config), {"ros", "recovery", "--say-addresses"}});
+  return keep_running(
+      {{"ros", "netconf"}, sshd_command(config), {"ros", "recovery", "--say-addresses"}});
 }
 
 }  // namespace ros

@@ -140,7 +140,8 @@ Metadata parse_metadata(std::string_view text, const std::string& file,
 UserData read_nocloud(const fs::path& folder, std::vector<std::string>& problems) {
   UserData data;
   data.text = read_document(folder / "user-data", problems);
-  data.metadata = parse_metadata(read_document(folder / "meta-data", problems), "meta-data", problems);
+  data.metadata =
+      parse_metadata(read_document(folder / "meta-data", problems), "meta-data", problems);
   const Value network = parse_document(read_document(folder / "network-config", problems),
                                        "network-config", problems);
   std::vector<std::string> complaints;

@@ -51,7 +51,8 @@ const Service& find_service(const std::vector<Service>& services, const std::str
 }
 
 // SECONDS of -t, which is taken out of `arguments`.
-int take_number(Arguments& arguments, std::initializer_list<std::string_view> names, int otherwise) {
+int take_number(Arguments& arguments, std::initializer_list<std::string_view> names,
+                int otherwise) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (std::find(names.begin(), names.end(), arguments[i]) == names.end()) continue;
     int number = 0;
@@ -90,8 +91,8 @@ int ps(const std::vector<Service>& services) {
     if (found == containers.end()) {
       rows.push_back({service.name, "absent", "-", "-", service.spec.image});
     } else {
-      rows.push_back({service.name, found->state, found->status, found->id.substr(0, 12),
-                      found->image});
+      rows.push_back(
+          {service.name, found->state, found->status, found->id.substr(0, 12), found->image});
     }
   }
   print_table(rows);

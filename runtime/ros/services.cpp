@@ -29,8 +29,8 @@ std::string expand(const std::string& text, const Config& config) {
     const bool braces = text[i + 1] == '{';
     std::size_t end = i + (braces ? 2 : 1);
     const std::size_t begin = end;
-    while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) ||
-                                 text[end] == '_')) {
+    while (end < text.size() &&
+           (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_')) {
       ++end;
     }
     result += config.text("rancher.environment." + text.substr(begin, end - begin));

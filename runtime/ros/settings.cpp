@@ -45,8 +45,7 @@ void write_one(const Value& entry, const fs::path& root) {
   if (!path.starts_with('/')) throw Error{"path must begin with /", Error::Kind::input};
   unsigned mode = 0644;
   if (const std::string octal = text("permissions"); !octal.empty()) {
-    const auto [end, code] =
-        std::from_chars(octal.data(), octal.data() + octal.size(), mode, 8);
+    const auto [end, code] = std::from_chars(octal.data(), octal.data() + octal.size(), mode, 8);
     if (code != std::errc{} || end != octal.data() + octal.size() || mode > 07777) {
       throw Error{fmt::format("permissions {} is no octal mode", octal), Error::Kind::input};
     }
@@ -69,7 +68,8 @@ void write_one(const Value& entry, const fs::path& root) {
 }  // namespace
 
 void apply_hostname(const std::string& name) {
-  if (::sethostname(name.data(), name.size()) != 0) throw Error::from_errno("set host name " + name);
+  if (::sethostname(name.data(), name.size()) != 0)
+    throw Error::from_errno("set host name " + name);
   write_file("/etc/hostname", name + "\n");
   std::string hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
   hosts += fmt::format("127.0.1.1\t{}\n", name);
@@ -84,7 +84,8 @@ void apply_sysctl(const Config& config, std::vector<std::string>& problems) {
     const std::string line = value + "\n";
     if (!file || path.find("..") != std::string::npos ||
         ::write(file.get(), line.data(), line.size()) < 0) {
-      problems.push_back(fmt::format("rancher.sysctl: {}={}: {}", name, value, std::strerror(errno)));
+      problems.push_back(
+          fmt::format("rancher.sysctl: {}={}: {}", name, value, std::strerror(errno)));
     }
   }
 }

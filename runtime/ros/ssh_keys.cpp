@@ -44,7 +44,8 @@ std::string with_configured_keys(std::string_view text, const std::vector<std::s
   for (const auto& raw : split(text, '\n')) {
     const std::string line{trim(raw)};
     if (line == kBegin) inside = closed;
-    if (!inside && !line.empty() && line != kBegin && !contains(configured, line)) lines.push_back(line);
+    if (!inside && !line.empty() && line != kBegin && !contains(configured, line))
+      lines.push_back(line);
     if (line == kEnd) inside = false;
   }
   return join(lines, "\n") + "\n";

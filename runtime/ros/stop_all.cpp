@@ -31,9 +31,8 @@ void turn_live_restore_off(const Config& config) {
   if (pid <= 1 || ::kill(pid, 0) != 0) return;
   const Docker user{kUserDocker};
   auto events = user.open_events(R"({"type":["daemon"],"event":["reload"]})");
-  write_file_atomically(
-      kUserDockerConfig,
-      user_docker_config(config, try_read_file(kDaemonJson).value_or(""), false));
+  write_file_atomically(kUserDockerConfig,
+                        user_docker_config(config, try_read_file(kDaemonJson).value_or(""), false));
   if (::kill(pid, SIGHUP) != 0) return;
   events.read();  // the reload event; or the daemon died, which serves as well
 }

@@ -18,18 +18,18 @@ int system_docker_verb(const Arguments& arguments);
 int wait_for_docker_verb(const Arguments& arguments);
 
 // For the system itself.
-int early_config_verb(const Arguments& arguments);  // started by init: what it needs of YAML
-int bootcmd_verb(const Arguments& arguments);       // started by init, before the state
-int sysinit_verb(const Arguments& arguments);       // started by init; supervises the services
-int stop_all_verb(const Arguments& arguments);      // started by init when going down
-int recovery_verb(const Arguments& arguments);      // the same, for its recovery console
-int console_init_verb(const Arguments& arguments);  // main process of service console
-int netconf_verb(const Arguments& arguments);       // main process of service network
-int dhcp_hook_verb(const Arguments& arguments);     // called by dhcpcd
+int early_config_verb(const Arguments& arguments);     // started by init: what it needs of YAML
+int bootcmd_verb(const Arguments& arguments);          // started by init, before the state
+int sysinit_verb(const Arguments& arguments);          // started by init; supervises the services
+int stop_all_verb(const Arguments& arguments);         // started by init when going down
+int recovery_verb(const Arguments& arguments);         // the same, for its recovery console
+int console_init_verb(const Arguments& arguments);     // main process of service console
+int netconf_verb(const Arguments& arguments);          // main process of service network
+int dhcp_hook_verb(const Arguments& arguments);        // called by dhcpcd
 int kernel_modprobe_verb(const Arguments& arguments);  // called by the kernel
-int ntp_verb(const Arguments& arguments);           // main process of service ntp
-int udev_verb(const Arguments& arguments);          // main process of service udev
-int user_docker_verb(const Arguments& arguments);   // main process of service docker
+int ntp_verb(const Arguments& arguments);              // main process of service ntp
+int udev_verb(const Arguments& arguments);             // main process of service udev
+int user_docker_verb(const Arguments& arguments);      // main process of service docker
 
 // Throws Error (kind usage) that names the nearest of `known`.
 [[noreturn]] void unknown_word(const std::string& what, const std::string& word,

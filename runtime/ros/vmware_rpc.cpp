@@ -99,8 +99,8 @@ class Channel {
 
 void use_port(PortRegisters& registers) {
   asm volatile("inl %%dx, %%eax"
-               : "+a"(registers.eax), "+b"(registers.ebx), "+c"(registers.ecx),
-                 "+d"(registers.edx), "+S"(registers.esi), "+D"(registers.edi)
+               : "+a"(registers.eax), "+b"(registers.ebx), "+c"(registers.ecx), "+d"(registers.edx),
+                 "+S"(registers.esi), "+D"(registers.edi)
                :
                : "memory", "cc");
 }

@@ -14,15 +14,13 @@
 
 namespace ros {
 
-bool wait_for_change(const std::string& folder, int timeout_ms,
-                     const std::function<bool()>& done) {
+bool wait_for_change(const std::string& folder, int timeout_ms, const std::function<bool()>& done) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::milliseconds{timeout_ms};
   const Fd watch{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
-  if (!watch ||
-      ::inotify_add_watch(watch.get(), folder.c_str(),
-                          IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ATTRIB |
-                              IN_CLOSE_WRITE) < 0) {
+  if (!watch || ::inotify_add_watch(watch.get(), folder.c_str(),
+                                    IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM |
+                                        IN_ATTRIB | IN_CLOSE_WRITE) < 0) {
     throw Error::from_errno("cannot watch " + folder);
   }
   while (!done()) {  // asked after the watch is in place, so no change is missed

@@ -54,7 +54,8 @@ std::string decoded(std::string_view text) {
       const int base = name.starts_with('x') ? 16 : 10;
       if (base == 16) name.remove_prefix(1);
       unsigned code = 0;
-      const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), code, base);
+      const auto [stop, error] =
+          std::from_chars(name.data(), name.data() + name.size(), code, base);
       if (error == std::errc{} && stop == name.data() + name.size()) append_utf8(result, code);
     }
     if (result.size() == before) result += text.substr(0, end + 1);

@@ -14,7 +14,7 @@ namespace ros {
 struct XmlElement {
   std::string_view name;  // without the prefix of its namespace
   std::vector<std::pair<std::string_view, std::string>> attributes;  // the same, decoded
-  std::string text;  // up to the next tag
+  std::string text;                                                  // up to the next tag
 
   std::string attribute(std::string_view name) const;  // "" when it is not there
 };

@@ -41,8 +41,9 @@ TEST_CASE("accounts: what was made and changed is right after a reboot", "[boot]
   guest.root("useradd -u 1300 -m joe");
   const std::string hash = guest.root("grep '^bob:' /etc/shadow");
   CHECK(hash.starts_with("bob:$"));
-  guest.root("for i in $(seq 30); do cmp -s /etc/shadow /var/lib/rancher/accounts/shadow && exit; "
-             "sleep 1; done; exit 1");
+  guest.root(
+      "for i in $(seq 30); do cmp -s /etc/shadow /var/lib/rancher/accounts/shadow && exit; "
+      "sleep 1; done; exit 1");
   // From now on without alice's key and in another order.
   guest.root("ros config set users '[bob, {name: carol}, {name: alice, groups: docker}]'");
 

@@ -47,8 +47,10 @@ TEST_CASE("engine: an image is pulled from a registry over the guest's network",
 
   // A network that somebody made, and what hangs on it, outlive the boot.
   guest.run("docker network create --subnet 172.30.0.0/24 mine");
-  guest.run(fmt::format("docker run -d --name keeper --restart always --network mine"
-                        " --ip 172.30.0.9 {}/spot /usr/bin/busybox sleep 1000000", address));
+  guest.run(
+      fmt::format("docker run -d --name keeper --restart always --network mine"
+                  " --ip 172.30.0.9 {}/spot /usr/bin/busybox sleep 1000000",
+                  address));
   const std::string id = guest.run("docker network inspect -f '{{.Id}}' mine");
   guest.reboot();
   CHECK(guest.run("docker network inspect -f '{{.Id}}' mine") == id);

@@ -32,8 +32,9 @@ fs::path oem_disk(const fs::path& folder, std::string_view config) {
 
 // The file system was made for half of the disk; growing runs beside the rest.
 void check_grows(Guest& guest) {
-  guest.run("timeout 60 sh -c 'until [ $(df -m /state | awk \"NR == 2 { print \\$2 }\") -gt 800 ];"
-            " do sleep 1; done'");
+  guest.run(
+      "timeout 60 sh -c 'until [ $(df -m /state | awk \"NR == 2 { print \\$2 }\") -gt 800 ];"
+      " do sleep 1; done'");
 }
 
 // A LUKS copy of `plain`. qemu-img needs no device mapper, so no root. It sizes the key
@@ -61,8 +62,9 @@ TEST_CASE("state: XFS grows to its disk and outlives a reboot", "[boot]") {
   check_output({"mkfs.xfs", "-q", "-L", "BOX_STATE", "-d", "size=512m", disk.string()});
   auto machine = machine_with("state-xfs", disk, "LABEL=BOX_STATE");
   ros::TempDir oem;  // found by its label, for what comes after the state
-  machine.disks.push_back({.path = oem_disk(oem.path(), "hostname: from-oem\nwrite_files:\n"
-                                                        "  - {path: /etc/oem, content: here}\n"),
+  machine.disks.push_back({.path = oem_disk(oem.path(),
+                                            "hostname: from-oem\nwrite_files:\n"
+                                            "  - {path: /etc/oem, content: here}\n"),
                            .bus = Bus::virtio});
   Guest guest{machine};
   guest.expect_ready();
@@ -103,13 +105,14 @@ TEST_CASE("state: the OEM partition that is named says where the state is", "[bo
   const fs::path disk = state_disk(dir.path());
   check_output({"e2label", disk.string(), "ELSEWHERE"});
   auto machine = machine_with("state-oem", disk, "LABEL=ELSEWHERE");
-  machine.disks.push_back({.path = oem_disk(oem.path(),
-                                            "hostname: from-oem\n"
-                                            "rancher:\n  state:\n    dev: LABEL=ELSEWHERE\n"
-                                            "bootcmd:\n"
-                                            "  - 'echo \"$(findmnt -n -o SOURCE /state)\" > /run/as-text'\n"
-                                            "  - [touch, /run/as list]\n"),
-                           .bus = Bus::virtio});
+  machine.disks.push_back(
+      {.path = oem_disk(oem.path(),
+                        "hostname: from-oem\n"
+                        "rancher:\n  state:\n    dev: LABEL=ELSEWHERE\n"
+                        "bootcmd:\n"
+                        "  - 'echo \"$(findmnt -n -o SOURCE /state)\" > /run/as-text'\n"
+                        "  - [touch, /run/as list]\n"),
+       .bus = Bus::virtio});
   auto& line = machine.arguments.back();
   line.replace(line.find("rancher.state.dev="), std::string::npos,
                "rancher.state.oem_dev=LABEL=RANCHER_OEM");

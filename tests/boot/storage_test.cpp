@@ -9,11 +9,12 @@ using namespace proof;
 namespace {
 
 Machine netbooted(std::string name, const std::string& settings) {
-  return {.name = std::move(name),
-          .arguments = {"-kernel", artifact("amd64", "vmlinuz").string(), "-initrd",
-                        artifact("amd64", "initrd").string(), "-append",
-                        "console=tty1 console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 " +
-                            settings}};
+  return {
+      .name = std::move(name),
+      .arguments = {
+          "-kernel", artifact("amd64", "vmlinuz").string(), "-initrd",
+          artifact("amd64", "initrd").string(), "-append",
+          "console=tty1 console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 " + settings}};
 }
 
 // An empty disk as docker-machine leaves it for boot2docker: a tar at its start, whose
@@ -25,8 +26,8 @@ fs::path docker_machine_disk(const fs::path& folder, const fs::path& key) {
   ros::write_file(folder / "tar" / kMagic, kMagic);
   ros::write_file(folder / "tar/.ssh/authorized_keys", ros::read_file(key.string() + ".pub"));
   const std::string tar = (folder / "disk.tar").string();
-  check_output({"tar", "--format=ustar", "-b", "1", "-C", (folder / "tar").string(), "-cf", tar, kMagic,
-                ".ssh/authorized_keys"});
+  check_output({"tar", "--format=ustar", "-b", "1", "-C", (folder / "tar").string(), "-cf", tar,
+                kMagic, ".ssh/authorized_keys"});
   REQUIRE(fs::file_size(tar) <= 8192);
   check_output({"dd", "if=" + tar, "of=" + disk.string(), "conv=notrunc", "status=none"});
   return disk;
@@ -50,11 +51,12 @@ TEST_CASE("storage: LVM on a RAID1 keeps the state in a folder; keys and buttons
     guest.expect("no state .LABEL=RANCHER_STATE. was found: running from memory", seconds{300});
     guest.expect_ready();
     CHECK(std::stol(guest.run("date +%Y")) >= 2024);  // certificates are valid
-    guest.root("modprobe raid1; modprobe dm_mod;"
-               " mdadm --create /dev/md0 --run --metadata=1.2 --level=1 --raid-devices=2 /dev/vda /dev/vdb"
-               " && lvm pvcreate /dev/md0 && lvm vgcreate box /dev/md0"
-               " && lvm lvcreate --yes --zero n -l 100%FREE -n state box"
-               " && mkfs.ext4 -q -L RANCHER_STATE /dev/mapper/box-state && sync");
+    guest.root(
+        "modprobe raid1; modprobe dm_mod;"
+        " mdadm --create /dev/md0 --run --metadata=1.2 --level=1 --raid-devices=2 /dev/vda /dev/vdb"
+        " && lvm pvcreate /dev/md0 && lvm vgcreate box /dev/md0"
+        " && lvm lvcreate --yes --zero n -l 100%FREE -n state box"
+        " && mkfs.ext4 -q -L RANCHER_STATE /dev/mapper/box-state && sync");
     guest.disconnect();
     guest.monitor("sendkey ctrl-alt-delete");
     guest.expect("rancheros: rebooting", seconds{60});
@@ -109,6 +111,7 @@ TEST_CASE("storage: docker-machine's disk is formatted, its key logs in; full, i
   CHECK(guest.run("cat /var/lib/rancher/kept") == "kept");
   guest.root("rm /var/lib/docker/filled");
   guest.reboot();
-  CHECK(guest.run("findmnt -n -o SOURCE /var/lib/system-docker") == "/dev/vda[/var/lib/system-docker]");
+  CHECK(guest.run("findmnt -n -o SOURCE /var/lib/system-docker") ==
+        "/dev/vda[/var/lib/system-docker]");
   check_whole(guest);
 }

@@ -69,7 +69,8 @@ fs::path state_disk(const fs::path& folder) {
 }
 
 void make_key(const fs::path& key) {
-  check_output({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "boot-test", "-f", key.string()});
+  check_output(
+      {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "boot-test", "-f", key.string()});
 }
 
 Guest::Guest(Machine machine)

@@ -41,7 +41,8 @@ struct Machine {
   std::vector<std::string> arguments = {};  // -kernel, -initrd, -append …
   Seed seed = Seed::nocloud;
   std::map<std::string, std::string> seed_files = {};  // further ones, by their paths in the seed
-  // Private key that lets us in. When it is given, a disk brings its public half and there is no seed.
+  // Private key that lets us in. When it is given, a disk brings its public half and there is no
+  // seed.
   fs::path key = {};
 };
 

@@ -9,7 +9,8 @@ using Catch::Contains;
 
 namespace {
 
-const std::string kPasswd = "root:*:0:0:root:/root:/bin/bash\nbin:*:2:2:bin:/bin:/usr/sbin/nologin\n";
+const std::string kPasswd =
+    "root:*:0:0:root:/root:/bin/bash\nbin:*:2:2:bin:/bin:/usr/sbin/nologin\n";
 const std::string kGroup = "root:*:0:\nbin:*:2:\nsudo:*:27:\nshadow:*:42:\n";
 
 std::string text(const Tree& tree, const char* path) { return tree.find(path)->content.read(); }
@@ -26,10 +27,12 @@ TEST_CASE("accounts: masters and recipe become four files", "[assemble]") {
   CHECK(text(tree, "etc/passwd") ==
         "root:x:0:0:root:/root:/bin/bash\nbin:x:2:2:bin:/bin:/usr/sbin/nologin\n"
         "rancher:x:1100:1100::/home/rancher:/bin/bash\n");
-  CHECK(text(tree, "etc/group") == "root:x:0:\nbin:x:2:\nsudo:x:27:rancher\nshadow:x:42:\n"
-                                   "docker:x:1101:rancher\nrancher:x:1100:\n");
-  CHECK(text(tree, "etc/shadow") == "root:*:20454:0:99999:7:::\nbin:*:20454:0:99999:7:::\n"
-                                    "rancher:*:20454:0:99999:7:::\n");
+  CHECK(text(tree, "etc/group") ==
+        "root:x:0:\nbin:x:2:\nsudo:x:27:rancher\nshadow:x:42:\n"
+        "docker:x:1101:rancher\nrancher:x:1100:\n");
+  CHECK(text(tree, "etc/shadow") ==
+        "root:*:20454:0:99999:7:::\nbin:*:20454:0:99999:7:::\n"
+        "rancher:*:20454:0:99999:7:::\n");
   CHECK_THAT(text(tree, "etc/gshadow"), Contains("docker:*::rancher\n"));
   CHECK(tree.find("etc/shadow")->mode == 0640);
   CHECK(tree.find("etc/shadow")->gid == 42);

@@ -35,10 +35,17 @@ std::string module(const std::string& info) {
   header.e_shstrndx = 2;
   header.e_shoff = sizeof header + info.size() + names.size();
   Elf64_Shdr sections[3]{};
-  sections[1] = {.sh_name = 1, .sh_type = SHT_PROGBITS, .sh_flags = SHF_ALLOC,
-                 .sh_offset = sizeof header, .sh_size = info.size(), .sh_addralign = 1};
-  sections[2] = {.sh_name = 10, .sh_type = SHT_STRTAB, .sh_offset = sizeof header + info.size(),
-                 .sh_size = names.size(), .sh_addralign = 1};
+  sections[1] = {.sh_name = 1,
+                 .sh_type = SHT_PROGBITS,
+                 .sh_flags = SHF_ALLOC,
+                 .sh_offset = sizeof header,
+                 .sh_size = info.size(),
+                 .sh_addralign = 1};
+  sections[2] = {.sh_name = 10,
+                 .sh_type = SHT_STRTAB,
+                 .sh_offset = sizeof header + info.size(),
+                 .sh_size = names.size(),
+                 .sh_addralign = 1};
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof header);
   bytes += info + names;
   bytes.append(reinterpret_cast<const char*>(sections), sizeof sections);
@@ -74,7 +81,8 @@ Tree packages() {
   add("drivers/net/old/nic2", info("nic2", ""));
   tree.put_file(kFolder + "modules.builtin", "kernel/lib/builtin-one.ko\n"s);
   tree.put_file(kFolder + "modules.builtin.modinfo", ""s);
-  tree.put_file(kFolder + "modules.order", "kernel/lib/late.ko\nkernel/fs/top.ko\nkernel/fs/no.ko\n"s);
+  tree.put_file(kFolder + "modules.order",
+                "kernel/lib/late.ko\nkernel/fs/top.ko\nkernel/fs/no.ko\n"s);
   return tree;
 }
 
@@ -86,7 +94,8 @@ struct Tools {
   Tools() {
     const fs::path root = folder.path() / "tools/usr";
     fs::create_directories(root / "sbin");
-    if (fs::exists("/usr/sbin/depmod")) fs::create_symlink("/usr/sbin/depmod", root / "sbin/depmod");
+    if (fs::exists("/usr/sbin/depmod"))
+      fs::create_symlink("/usr/sbin/depmod", root / "sbin/depmod");
     fs::create_symlink("/usr/lib", root / "lib");
     fs::create_symlink("/lib64", root / "lib64");
   }
@@ -163,15 +172,13 @@ TEST_CASE_METHOD(Tools, "modules: globs, exceptions, built-in names", "[assemble
         std::set<std::string>{"drivers/net/nic.ko", "lib/base-lib.ko"});
 }
 
-TEST_CASE_METHOD(Tools, "modules: names that the kernel does not have, all at once",
-                 "[assemble]") {
+TEST_CASE_METHOD(Tools, "modules: names that the kernel does not have, all at once", "[assemble]") {
   try {
     extract("top\nmidle\ndrivers/gpu/**\n");
     FAIL("accepted");
   } catch (const ros::Error& error) {
     CHECK_THAT(error.what(), Contains("x.list:2:1: the kernel has no module midle") &&
-                                 Contains("did you mean middle?") &&
-                                 Contains("x.list:3:1:"));
+                                 Contains("did you mean middle?") && Contains("x.list:3:1:"));
   }
 }
 

@@ -42,8 +42,9 @@ struct Packages {
                 {{"./usr/share/base-passwd/passwd.master", AE_IFREG,
                   "root:*:0:0:root:/root:/bin/bash\n"},
                  {"./usr/share/base-passwd/group.master", AE_IFREG, "root:*:0:\nshadow:*:42:\n"}}),
-            add("ca", {{"./usr/share/ca-certificates/mozilla/B.crt", AE_IFREG, "BBB"},
-                       {"./usr/share/ca-certificates/mozilla/A.crt", AE_IFREG, "AAA\n"}},
+            add("ca",
+                {{"./usr/share/ca-certificates/mozilla/B.crt", AE_IFREG, "BBB"},
+                 {"./usr/share/ca-certificates/mozilla/A.crt", AE_IFREG, "AAA\n"}},
                 "Source: ca-src (2)\n")};
   }
 };

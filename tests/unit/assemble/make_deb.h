@@ -69,12 +69,11 @@ inline std::string control(const std::string& name, const std::string& more = ""
 inline std::string deb(const std::string& control_text, const std::vector<Item>& items,
                        int (*filter)(archive*) = archive_write_add_filter_xz,
                        const std::string& suffix = "xz") {
-  return write_archive(
-      archive_write_set_format_ar_svr4, archive_write_add_filter_none,
-      {{"debian-binary", AE_IFREG, "2.0\n"},
-       {"control.tar.xz", AE_IFREG,
-        tar({{"./control", AE_IFREG, control_text}}, archive_write_add_filter_xz)},
-       {"data.tar." + suffix, AE_IFREG, tar(items, filter)}});
+  return write_archive(archive_write_set_format_ar_svr4, archive_write_add_filter_none,
+                       {{"debian-binary", AE_IFREG, "2.0\n"},
+                        {"control.tar.xz", AE_IFREG,
+                         tar({{"./control", AE_IFREG, control_text}}, archive_write_add_filter_xz)},
+                        {"data.tar." + suffix, AE_IFREG, tar(items, filter)}});
 }
 
 }  // namespace testing_deb

@@ -34,17 +34,17 @@ struct Fixture {
 
 TEST_CASE_METHOD(Fixture, "unpack: files, links, owners and modes of a package", "[assemble]") {
   const std::string big(3'000'000, 'b');
-  const Tree tree = unpacked(deb(
-      control("demo"),
-      {{"./", AE_IFDIR, "", 0755},
-       {"./usr/", AE_IFDIR, "", 0755},
-       {"./usr/bin/", AE_IFDIR, "", 0755},
-       {"./usr/bin/demo", AE_IFREG, "#!/bin/sh\n", 04755},
-       {"./usr/bin/same", AE_IFREG, "./usr/bin/demo", 04755, true},
-       {"./usr/bin/link", AE_IFLNK, "demo", 0777},
-       {"./usr/bin/empty", AE_IFREG, "", 0600},
-       {"./usr/bin/big", AE_IFREG, big, 0640, false, 3, 42},
-       {"./" + std::string(150, 'n') + "/" + std::string(150, 'm'), AE_IFREG, "long"}}));
+  const Tree tree = unpacked(
+      deb(control("demo"),
+          {{"./", AE_IFDIR, "", 0755},
+           {"./usr/", AE_IFDIR, "", 0755},
+           {"./usr/bin/", AE_IFDIR, "", 0755},
+           {"./usr/bin/demo", AE_IFREG, "#!/bin/sh\n", 04755},
+           {"./usr/bin/same", AE_IFREG, "./usr/bin/demo", 04755, true},
+           {"./usr/bin/link", AE_IFLNK, "demo", 0777},
+           {"./usr/bin/empty", AE_IFREG, "", 0600},
+           {"./usr/bin/big", AE_IFREG, big, 0640, false, 3, 42},
+           {"./" + std::string(150, 'n') + "/" + std::string(150, 'm'), AE_IFREG, "long"}}));
   CHECK(tree.find("usr/bin/demo")->content.read() == "#!/bin/sh\n");
   CHECK(tree.find("usr/bin/demo")->mode == 04755);
   CHECK(tree.find("usr/bin/demo")->mtime == 1'700'000'000);
@@ -62,9 +62,11 @@ TEST_CASE_METHOD(Fixture, "unpack: files, links, owners and modes of a package",
 TEST_CASE_METHOD(Fixture, "unpack: every compression that Debian uses", "[assemble]") {
   const std::vector<Item> items{{"./a", AE_IFREG, "content"}};
   CHECK(unpacked(deb(control("x"), items, archive_write_add_filter_zstd, "zst"))
-            .find("a")->content.read() == "content");
+            .find("a")
+            ->content.read() == "content");
   CHECK(unpacked(deb(control("x"), items, archive_write_add_filter_gzip, "gz"))
-            .find("a")->content.read() == "content");
+            .find("a")
+            ->content.read() == "content");
 }
 
 TEST_CASE_METHOD(Fixture, "unpack: what tries to leave the package is refused", "[assemble]") {
@@ -82,8 +84,8 @@ TEST_CASE_METHOD(Fixture, "unpack: what tries to leave the package is refused", 
 
 TEST_CASE_METHOD(Fixture, "unpack: files below a link of the package stay in the tree",
                  "[assemble]") {
-  const Tree tree = unpacked(deb(control("x"), {{"./run", AE_IFLNK, "/etc"},
-                                                {"./run/passwd", AE_IFREG, "hostile"}}));
+  const Tree tree = unpacked(
+      deb(control("x"), {{"./run", AE_IFLNK, "/etc"}, {"./run/passwd", AE_IFREG, "hostile"}}));
   write_tree(tree, folder.path() / "written");
   CHECK(ros::read_file(folder.path() / "written/etc/passwd") == "hostile");
 }

@@ -1,5 +1,6 @@
-#include <catch2/catch.hpp>
 #include <sys/stat.h>
+
+#include <catch2/catch.hpp>
 #include <thread>
 
 #include "runtime/base/digest.h"

@@ -76,8 +76,7 @@ TEST_CASE("cmdline: flags", "[base]") {
 }
 
 TEST_CASE("cmdline: lists with and without brackets", "[base]") {
-  const Cmdline line{
-      "rancher.a=[/dev/sda, \"/dev/vda\" ,'/dev/b'] rancher.b=x,,y rancher.c=[]"};
+  const Cmdline line{"rancher.a=[/dev/sda, \"/dev/vda\" ,'/dev/b'] rancher.b=x,,y rancher.c=[]"};
   CHECK(line.list("rancher.a") == Texts{"/dev/sda", "/dev/vda", "/dev/b"});
   CHECK(line.list("rancher.b") == Texts{"x", "y"});
   CHECK(line.list("rancher.c").empty());

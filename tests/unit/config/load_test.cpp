@@ -1,7 +1,8 @@
+#include "runtime/config/load.h"
+
 #include <catch2/catch.hpp>
 
 #include "runtime/base/error.h"
-#include "runtime/config/load.h"
 #include "runtime/config/schema.h"
 
 using namespace ros;
@@ -73,7 +74,8 @@ TEST_CASE("the kernel command line is read as the old system read it") {
 }
 
 TEST_CASE("broken parameters do no harm") {
-  CHECK(parse_command_line(Cmdline{"rancher.modules=[a,"}).find_path("rancher.modules")->text() == "[a,");
+  CHECK(parse_command_line(Cmdline{"rancher.modules=[a,"}).find_path("rancher.modules")->text() ==
+        "[a,");
   CHECK(parse_command_line(Cmdline{"rancher.x=\"open"}).find_path("rancher.x"));
   CHECK(parse_command_line(Cmdline{""}).members().empty());
 }

@@ -1,8 +1,9 @@
+#include "runtime/config/schema.h"
+
 #include <catch2/catch.hpp>
 #include <set>
 
 #include "runtime/base/error.h"
-#include "runtime/config/schema.h"
 
 using namespace ros;
 

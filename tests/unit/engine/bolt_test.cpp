@@ -82,10 +82,10 @@ std::map<std::string, std::string> read(const std::string& file) {
 TEST_CASE("bolt: a bucket is read over branches, leaves and inline", "[unit]") {
   const std::map<std::string, std::string> expected{{"a", "1"}, {"b", ""}, {"c", "three"}};
   const std::string inline_bucket = bucket_at(0) + leaf({{"a", "1"}, {"b", ""}, {"c", "three"}});
-  CHECK(read(file_of({meta(2, 1), meta(2, 0),
-                      leaf({{"other", bucket_at(0) + leaf({{"x", "y"}})},
-                            {"wanted", inline_bucket}},
-                           1)})) == expected);
+  CHECK(
+      read(file_of({meta(2, 1), meta(2, 0),
+                    leaf({{"other", bucket_at(0) + leaf({{"x", "y"}})}, {"wanted", inline_bucket}},
+                         1)})) == expected);
   CHECK(read(file_of({meta(2, 1), meta(2, 0), leaf({{"wanted", bucket_at(3)}}, 1), branch({4, 5}),
                       leaf({{"a", "1"}, {"b", ""}}), leaf({{"c", "three"}})})) == expected);
   CHECK(read(file_of({meta(2, 1), meta(2, 0), leaf({})})).empty());
@@ -104,7 +104,7 @@ TEST_CASE("bolt: the last whole transaction counts", "[unit]") {
 TEST_CASE("bolt: what is no sound database is refused, whatever its bytes", "[unit]") {
   CHECK_THROWS_AS(read(""), ros::Error);
   CHECK_THROWS_AS(read(std::string(3 * kPage, '\0')), ros::Error);
-  CHECK_THROWS_AS(read(file_of({meta(9, 1), meta(9, 0)})), ros::Error);   // beyond the end
+  CHECK_THROWS_AS(read(file_of({meta(9, 1), meta(9, 0)})), ros::Error);  // beyond the end
   CHECK_THROWS_AS(read(file_of({meta(2, 1), meta(2, 0), branch({2})})), ros::Error);  // a circle
   CHECK_THROWS_AS(read(file_of({meta(~0ULL, 1), meta(2, 0)})), ros::Error);
   auto bad = leaf({{"wanted", bucket_at(0) + leaf({{"k", "v"}})}}, 1);

@@ -1,15 +1,16 @@
-#include <catch2/catch.hpp>
+#include "runtime/engine/http.h"
+
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <cstring>
 #include <thread>
 
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/engine/docker.h"
-#include "runtime/engine/http.h"
 #include "tests/support/http_server.h"
 
 using namespace ros;
@@ -59,7 +60,8 @@ class FakeEngine {
         const auto end = request.find("\r\n\r\n");
         if (end != std::string::npos) {
           const auto at = request.find("Content-Length: ");
-          const std::size_t body = at == std::string::npos ? 0 : std::stoul(request.substr(at + 16));
+          const std::size_t body =
+              at == std::string::npos ? 0 : std::stoul(request.substr(at + 16));
           if (request.size() >= end + 4 + body) break;
         }
         const auto count = ::read(peer.get(), buffer, sizeof buffer);
@@ -79,8 +81,8 @@ class FakeEngine {
 };
 
 std::string answer(int status, const std::string& body) {
-  return "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: " +
-         std::to_string(body.size()) + "\r\n\r\n" + body;
+  return "HTTP/1.1 " + std::to_string(status) +
+         " X\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 }  // namespace
@@ -99,23 +101,26 @@ TEST_CASE("a response is the same however its bytes are cut") {
   }
   CHECK(parse("HTTP/1.1 200 OK\r\n\r\nuntil the end", 3) == "until the end");
   CHECK(parse("HTTP/1.1 204 No Content\r\n\r\n", 3).empty());
-  CHECK(parse("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", 7) == "x");
+  CHECK(parse("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", 7) ==
+        "x");
 }
 
 TEST_CASE("what is no response is refused") {
   CHECK_THROWS_AS(parse("nonsense\r\n\r\n", 4), Error);
   CHECK_THROWS_AS(parse("HTTP/1.1 abc\r\n\r\n", 4), Error);
   CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", 4), Error);
-  CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", 4), Error);
+  CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n", 4),
+                  Error);
   CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\nno colon here\r\n\r\n", 4), Error);
   CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", 4), Error);
+  CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 4), Error);
   CHECK_THROWS_AS(
-      parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 4), Error);
-  CHECK_THROWS_AS(
-      parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n", 4), Error);
+      parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n0\r\n\r\n", 4),
+      Error);
   CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\n" + std::string(70'000, 'a'), 1000), Error);
-  CHECK_THROWS_AS(parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
-                            std::string(5000, '1'), 1000), Error);
+  CHECK_THROWS_AS(
+      parse("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(5000, '1'), 1000),
+      Error);
 }
 
 TEST_CASE("requests reach the engine whole") {
@@ -128,7 +133,8 @@ TEST_CASE("requests reach the engine whole") {
   CHECK_FALSE(docker.inspect("gone"));
   docker.start("abc");
   CHECK_THROWS_WITH(docker.start("abc"), Catch::Contains("disk is full"));
-  CHECK(engine.requests[0].starts_with("POST /v1.44/containers/create?name=my%20name HTTP/1.1\r\n"));
+  CHECK(
+      engine.requests[0].starts_with("POST /v1.44/containers/create?name=my%20name HTTP/1.1\r\n"));
   CHECK(engine.requests[0].ends_with(create_body(spec)));
 }
 
@@ -157,9 +163,8 @@ TEST_CASE("a container is listed, waited for and logged") {
   CHECK(list[0].labels.at("a") == "b");
   CHECK(docker.wait("1") == 3);
   std::string out, err;
-  docker.logs("1", false, 10, [&](int stream, std::string_view bytes) {
-    (stream == 2 ? err : out) += bytes;
-  });
+  docker.logs("1", false, 10,
+              [&](int stream, std::string_view bytes) { (stream == 2 ? err : out) += bytes; });
   CHECK(out == "out");
   CHECK(err == "err");
 }
@@ -173,7 +178,8 @@ TEST_CASE("log frames and events survive any cut") {
   const std::string frames{"\1\0\0\0\0\0\0\5hello\2\0\0\0\0\0\0\1x", 22};
   const std::string events =
       "{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":\"1\",\"Attributes\":"
-      "{\"name\":\"web\",\"exitCode\":\"1\"}}}\nnot json\n{\"Type\":\"daemon\",\"Action\":\"reload\"}\n";
+      "{\"name\":\"web\",\"exitCode\":\"1\"}}}\nnot "
+      "json\n{\"Type\":\"daemon\",\"Action\":\"reload\"}\n";
   for (std::size_t size = 1; size < 40; ++size) {
     LogReader logs;
     std::string text;
@@ -242,9 +248,9 @@ TEST_CASE("URLs are taken apart, or refused") {
   CHECK(parse_url("http://[2001:db8::1]:81/")->host == "2001:db8::1");
   CHECK(parse_url("http://[2001:db8::1]:81/")->port == 81);
   CHECK(parse_url("http://[2001:db8::1]/")->is_numeric());
-  for (const char* wrong : {"", "192.0.2.1", "ftp://a/", "http://", "http:///x", "http://a:0/",
-                            "http://a:65536/", "http://a:x/", "http://[::1/", "http://[::1]x/",
-                            "http://a/b c", "http://a/\r\nHost: b"}) {
+  for (const char* wrong :
+       {"", "192.0.2.1", "ftp://a/", "http://", "http:///x", "http://a:0/", "http://a:65536/",
+        "http://a:x/", "http://[::1/", "http://[::1]x/", "http://a/b c", "http://a/\r\nHost: b"}) {
     CAPTURE(wrong);
     CHECK_FALSE(parse_url(wrong));
   }
@@ -253,7 +259,8 @@ TEST_CASE("URLs are taken apart, or refused") {
 TEST_CASE("a request goes over TCP, within bounds") {
   using std::chrono::milliseconds;
   test::HttpServer server;
-  server.put_raw("PUT /x", {test::HttpServer::answer(200, std::string(100, 'a'), "Name: value\r\n")});
+  server.put_raw("PUT /x",
+                 {test::HttpServer::answer(200, std::string(100, 'a'), "Name: value\r\n")});
   const auto port = parse_url(server.url())->port;
   const Patience patience = Patience{}.at_most(std::chrono::minutes{10});
   Request request;
@@ -275,9 +282,9 @@ TEST_CASE("a request goes over TCP, within bounds") {
 
   const test::Listener dead;
   const auto silent = parse_url(dead.url)->port;
-  CHECK_THROWS_WITH(http_send(connect_tcp("127.0.0.1", silent, Patience{}.at_most(milliseconds{50})),
-                              request),
-                    Catch::Contains("timed out"));
+  CHECK_THROWS_WITH(
+      http_send(connect_tcp("127.0.0.1", silent, Patience{}.at_most(milliseconds{50})), request),
+      Catch::Contains("timed out"));
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
   const Fd reader{ends[0]}, writer{ends[1]};

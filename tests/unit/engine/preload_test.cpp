@@ -33,10 +33,13 @@ struct Graph {
     write_file(mounted / "which", name + digest[0]);
     return {name, digest, mounted};
   }
-  std::string write(const std::vector<PreloadedLayer>& layers, const std::string& tag = "v1") const {
+  std::string write(const std::vector<PreloadedLayer>& layers,
+                    const std::string& tag = "v1") const {
     return write_preloaded_image(root, "rancher/os", tag, layers);
   }
-  std::string three() const { return write({layer("base", kA), layer("net", kB), layer("ros", kC)}); }
+  std::string three() const {
+    return write({layer("base", kA), layer("net", kB), layer("ros", kC)});
+  }
   json tags() const { return json::parse(read_file(repositories))["Repositories"]; }
 };
 
@@ -52,7 +55,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
 std::map<std::string, std::string> snapshot(const fs::path& folder) {
   std::map<std::string, std::string> all;
   for (const auto& entry : fs::recursive_directory_iterator{folder}) {
-    struct stat info{};
+    struct stat info {};
     REQUIRE(::lstat(entry.path().c_str(), &info) == 0);
     std::string content = S_ISREG(info.st_mode)   ? read_file(entry.path())
                           : S_ISLNK(info.st_mode) ? fs::read_symlink(entry.path()).string()
@@ -73,7 +76,8 @@ TEST_CASE("preload: the driver's links lead to the mounted layers", "[engine]") 
   CHECK(read_file(graph.overlay2 / top / "diff/which") == "rosc");
   CHECK(fs::is_directory(graph.overlay2 / top / "work"));
   CHECK(fs::exists(graph.overlay2 / top / "committed"));
-  CHECK(read_file(graph.overlay2 / "l" / read_file(graph.overlay2 / top / "link") / "which") == "rosc");
+  CHECK(read_file(graph.overlay2 / "l" / read_file(graph.overlay2 / top / "link") / "which") ==
+        "rosc");
 
   // Lower ones from top to bottom, as the driver hands them to overlayfs.
   const std::string lower = read_file(graph.overlay2 / top / "lower");
@@ -104,15 +108,17 @@ TEST_CASE("preload: the image is named by its configuration and has two tags", "
   CHECK("sha256:" + sha256(config) == image);
   CHECK(json::parse(config)["rootfs"] ==
         json{{"type", "layers"}, {"diff_ids", {"sha256:" + kA, "sha256:" + kB, "sha256:" + kC}}});
-  CHECK(graph.tags() == json{{"rancher/os", {{"rancher/os:v1", image}, {"rancher/os:latest", image}}}});
+  CHECK(graph.tags() ==
+        json{{"rancher/os", {{"rancher/os:v1", image}, {"rancher/os:latest", image}}}});
 }
 
 TEST_CASE("preload: tags of others are kept, old ones of ours are not", "[engine]") {
   const Graph graph;
   const json foreign{{"alpine:3", "sha256:1"}, {"alpine@sha256:2", "sha256:1"}};
-  write_file(graph.repositories,
-             json{{"Repositories", {{"alpine", foreign}, {"rancher/os", {{"rancher/os:v0", "sha256:3"}}}}}}
-                 .dump());
+  write_file(
+      graph.repositories,
+      json{{"Repositories", {{"alpine", foreign}, {"rancher/os", {{"rancher/os:v0", "sha256:3"}}}}}}
+          .dump());
   const std::string image = graph.three();
   CHECK(graph.tags()["alpine"] == foreign);
   CHECK(graph.tags()["rancher/os"] == json{{"rancher/os:v1", image}, {"rancher/os:latest", image}});
@@ -120,8 +126,8 @@ TEST_CASE("preload: tags of others are kept, old ones of ours are not", "[engine
 
 TEST_CASE("preload: tags that a power failure spoilt are written anew", "[engine]") {
   const Graph graph;
-  write_file(graph.repositories, GENERATE("", "{\"Repositories\":{\"alp", "[]", "null",
-                                          "{\"Repositories\":[1]}"));
+  write_file(graph.repositories,
+             GENERATE("", "{\"Repositories\":{\"alp", "[]", "null", "{\"Repositories\":[1]}"));
   const std::string image = graph.three();
   CHECK(graph.tags()["rancher/os"]["rancher/os:v1"] == image);
   CHECK(graph.tags().size() == 1);

@@ -31,9 +31,8 @@ std::string refusal(const std::string& text) {
 TEST_CASE("lock: what is written is read back, in a stable order", "[fetch]") {
   Lock lock;
   for (const char* name : {"zlib1g", "bash", "libc6"})
-    lock.sections["base"].push_back(
-        {name, "1:2.3-4+b1", "amd64", "debian", std::string("pool/main/x/") + name + ".deb", 7,
-         kDigest});
+    lock.sections["base"].push_back({name, "1:2.3-4+b1", "amd64", "debian",
+                                     std::string("pool/main/x/") + name + ".deb", 7, kDigest});
   lock.sections["tools"];
   const std::string text = write_lock(lock, "amd64");
   const Lock read = parse_lock(text, "amd64.lock");
@@ -47,8 +46,8 @@ TEST_CASE("lock: what is written is read back, in a stable order", "[fetch]") {
 }
 
 TEST_CASE("lock: every wrong line is reported with its place, all at once", "[fetch]") {
-  const std::string text = refusal("[base]\n" + line("bash") + "bash 1\n" + line("bash") +
-                                   "\n[base]\n[tools\n");
+  const std::string text =
+      refusal("[base]\n" + line("bash") + "bash 1\n" + line("bash") + "\n[base]\n[tools\n");
   CHECK_THAT(text, Contains("amd64.lock:3:1: expected `name version"));
   CHECK_THAT(text, Contains("amd64.lock:4:1: package bash twice"));
   CHECK_THAT(text, Contains("amd64.lock:6:1: section base twice"));

@@ -46,7 +46,8 @@ TEST_CASE("mirror: the host's own apt sources", "[fetch]") {
     CHECK(find_mirror("", etc.path()).security == "http://m.test/debian-security");
   }
   SECTION("a list of mirrors in a file") {
-    ros::write_file(etc.path() / "mirrors", "http://first.test/debian\nhttp://second.test/debian\n");
+    ros::write_file(etc.path() / "mirrors",
+                    "http://first.test/debian\nhttp://second.test/debian\n");
     ros::write_file(etc.path() / "sources.list",
                     "deb mirror+file://" + (etc.path() / "mirrors").string() + " bookworm main\n");
     // The path of the list decides nothing; its first line does.

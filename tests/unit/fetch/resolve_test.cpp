@@ -15,10 +15,10 @@ namespace {
 
 std::string stanza(const std::string& name, const std::string& depends,
                    const std::string& extra = "") {
-  return fmt::format("Package: {0}\nVersion: 1.0\nArchitecture: amd64\nMaintainer: x <x@y>\n{1}{2}"
-                     "Filename: pool/main/{0}.deb\nSize: 10\nSHA256: {3}\nDescription: x\n\n",
-                     name, depends.empty() ? "" : "Depends: " + depends + "\n", extra,
-                     ros::sha256(name));
+  return fmt::format(
+      "Package: {0}\nVersion: 1.0\nArchitecture: amd64\nMaintainer: x <x@y>\n{1}{2}"
+      "Filename: pool/main/{0}.deb\nSize: 10\nSHA256: {3}\nDescription: x\n\n",
+      name, depends.empty() ? "" : "Depends: " + depends + "\n", extra, ros::sha256(name));
 }
 
 struct Archive {
@@ -32,9 +32,9 @@ struct Archive {
     gpg({"--passphrase", "", "--quick-gen-key", "test", "rsa2048", "sign", "never"});
     gpg({"--output", (folder.path() / "key.gpg").string(), "--export"});
     publish(root, "trixie",
-            stanza("libc", "") + stanza("shell", "libc, awk") + stanza("mawk", "libc", "Provides: awk\n") +
-                stanza("engine", "shell, perl") + stanza("perl", "libc") +
-                stanza("tool", "libc"));
+            stanza("libc", "") + stanza("shell", "libc, awk") +
+                stanza("mawk", "libc", "Provides: awk\n") + stanza("engine", "shell, perl") +
+                stanza("perl", "libc") + stanza("tool", "libc"));
     publish(folder.path() / "debian-security", "trixie-security", stanza("fixed", "libc"));
   }
   ~Archive() { try_run({.argv = {"gpgconf", "--homedir", home.string(), "--kill", "all"}}); }
@@ -117,22 +117,20 @@ TEST_CASE("resolve: closures, layers below, dropped packages, security", "[fetch
 TEST_CASE("resolve: every unknown package at once, with place and suggestion", "[fetch]") {
   if (!can_run()) return;
   Archive archive;
-  const std::string text = failure(archive.request(
-      {{.name = "base", .packages = {{"shel", {"base.yaml", 3, 5}}, {"libc", {}}}},
-       {.name = "tools", .packages = {{"quite-unknown", {"dist.yaml", 9, 5}}}}}));
+  const std::string text = failure(
+      archive.request({{.name = "base", .packages = {{"shel", {"base.yaml", 3, 5}}, {"libc", {}}}},
+                       {.name = "tools", .packages = {{"quite-unknown", {"dist.yaml", 9, 5}}}}}));
   CHECK_THAT(text, Contains("base.yaml:3:5: unknown package shel") &&
                        Contains("did you mean shell?") &&
                        Contains("dist.yaml:9:5: unknown package quite-unknown"));
 }
 
-TEST_CASE("resolve: an archive with a foreign signature or a changed index is refused",
-          "[fetch]") {
+TEST_CASE("resolve: an archive with a foreign signature or a changed index is refused", "[fetch]") {
   if (!can_run()) return;
   Archive archive;
   const auto request = archive.request({{.name = "base", .packages = {{"shell", {}}}}});
   SECTION("the index was changed after signing") {
-    ros::write_file(archive.root / "dists/trixie/main/binary-amd64/Packages",
-                    stanza("shell", ""));
+    ros::write_file(archive.root / "dists/trixie/main/binary-amd64/Packages", stanza("shell", ""));
     CHECK_THAT(failure(request), Contains("while fetching the package indices"));
   }
   SECTION("the signature is somebody else's") {

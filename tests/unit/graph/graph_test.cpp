@@ -1,14 +1,15 @@
-#include <catch2/catch.hpp>
+#include "builder/graph/graph.h"
+
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <latch>
 #include <mutex>
 #include <thread>
 
 #include "builder/graph/cache.h"
-#include "builder/graph/graph.h"
 #include "builder/os/process.h"
 #include "runtime/base/error.h"
 

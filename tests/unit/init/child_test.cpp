@@ -45,7 +45,9 @@ TEST_CASE("child: what cannot be executed ends with 127", "[init]") {
   CHECK(run({(folder.path() / "text").string()}) == 127);
 }
 
-TEST_CASE("child: a stranger cannot be waited for", "[init]") { CHECK(wait_for(::getpid()) == 127); }
+TEST_CASE("child: a stranger cannot be waited for", "[init]") {
+  CHECK(wait_for(::getpid()) == 127);
+}
 
 TEST_CASE("child: output and errors go to the same place", "[init]") {
   CHECK(text_of({.argv = {"sh", "-c", "echo out; echo err >&2"}}) == "out\nerr\n");

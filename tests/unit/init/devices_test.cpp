@@ -26,7 +26,7 @@ TEST_CASE("devices: those that may hold something, in order", "[init]") {
   for (const char* name : {"vda2", "vda", "vda1", "sr1", "nvme0n1p1", "mmcblk0", "dm-0", "md0"})
     add(name, "2048\n");
   for (const char* name : {"loop0", "ram0", "zram0", "fd0", "nbd0"}) add(name, "2048\n");
-  add("sr0", "0\n");  // no medium
+  add("sr0", "0\n");                                          // no medium
   fs::create_directories(folder.path() / "class/block/vdz");  // on its way out
   CHECK(block_devices(paths) ==
         Texts{"dm-0", "md0", "mmcblk0", "nvme0n1p1", "sr1", "vda", "vda1", "vda2"});
@@ -41,7 +41,8 @@ TEST_CASE("devices: ext4 is told by type, label and UUID", "[init]") {
   TempDir folder;
   const auto image = folder.path() / "disk";
   make_zeros(image, 8 << 20);
-  if (!make({"mke2fs", "-q", "-F", "-t", "ext4", "-L", "RANCHER_STATE", "-U", kUuid, image.string()}))
+  if (!make(
+          {"mke2fs", "-q", "-F", "-t", "ext4", "-L", "RANCHER_STATE", "-U", kUuid, image.string()}))
     return;
   const auto device = probe(image);
   REQUIRE(device);
@@ -121,9 +122,14 @@ TEST_CASE("devices: zeros are empty, and what cannot be read is nothing", "[init
 }
 
 TEST_CASE("devices: a device answers to its names", "[init]") {
-  const Device device{.path = "/dev/vda1", .type = "ext4", .label = "STATE", .uuid = "1-2",
-                      .part_label = "part", .part_uuid = "3-4"};
-  for (const char* spec : {"/dev/vda1", "LABEL=STATE", "UUID=1-2", "PARTLABEL=part", "PARTUUID=3-4"}) {
+  const Device device{.path = "/dev/vda1",
+                      .type = "ext4",
+                      .label = "STATE",
+                      .uuid = "1-2",
+                      .part_label = "part",
+                      .part_uuid = "3-4"};
+  for (const char* spec :
+       {"/dev/vda1", "LABEL=STATE", "UUID=1-2", "PARTLABEL=part", "PARTUUID=3-4"}) {
     CAPTURE(spec);
     CHECK(device_matches(device, spec));
   }

@@ -89,7 +89,8 @@ TEST_CASE("engine log: an engine that talks much is neither held up nor loses a 
   log.write_to(folder.path());
   const std::string much(kLargest + 100'000, 'x');
   write_all(docker, much);
-  folder.await([&] { return folder.size("docker.log") + folder.size("docker.log.1") == much.size(); });
+  folder.await(
+      [&] { return folder.size("docker.log") + folder.size("docker.log.1") == much.size(); });
   CHECK(folder.size("docker.log.1") >= kLargest);
   CHECK(folder.size("docker.log.1") < kLargest + 65'536);
 }

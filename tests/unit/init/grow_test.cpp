@@ -14,7 +14,8 @@ constexpr std::uint64_t kMiB = 1 << 20;
 // 8 MiB with three partitions; the last in the table is not the last on the disk.
 class Disk {
  public:
-  explicit Disk(const std::string& label = "gpt", const std::string& partitions =
+  explicit Disk(const std::string& label = "gpt",
+                const std::string& partitions =
                     "start=2048, size=4096\nstart=12288\nstart=8192, size=4096\n") {
     make_zeros(path, 8 * kMiB);
     made_ = divide(path, "label: " + label + "\n" + partitions);
@@ -64,7 +65,7 @@ TEST_CASE("grow: the last partition takes the new space", "[init]") {
   const auto verified = output_of({"sfdisk", "--verify", disk.path.string()});
   CHECK(verified.status == 0);
   CHECK_THAT(verified.text, Catch::Contains("No errors detected") && !Catch::Contains("backup") &&
-                                     !Catch::Contains("mismatch"));
+                                !Catch::Contains("mismatch"));
   auto after = disk.table();
   CHECK(after["partitions"][1]["start"] == 12288);
   CHECK(after["partitions"][1]["size"] == grown.size / 512);
@@ -82,7 +83,7 @@ TEST_CASE("grow: the backup table is as good as the first", "[init]") {
   Grown grown;
   REQUIRE(grow_partition(disk.path, 2, grown));
   const auto table = disk.table();
-  disk.flip(512);  // sfdisk now takes the backup,
+  disk.flip(512);        // sfdisk now takes the backup,
   disk.flip(1024 + 40);  // and not the first entries
   CHECK(disk.table()["partitions"] == table["partitions"]);
 }

@@ -31,9 +31,10 @@ LayerFile layer_in(const fs::path& folder, const std::string& name, const std::s
 }  // namespace
 
 TEST_CASE("manifest: layers come in their order", "[init]") {
-  const auto manifest = parse_manifest("version 2.0.0\nplatform generic-x86_64\n\n"
-                                       "layer base base-1.squashfs 123 " + kDigest +
-                                       "\nlayer  docker docker-2.squashfs 6442450944 " + kDigest);
+  const auto manifest = parse_manifest(
+      "version 2.0.0\nplatform generic-x86_64\n\n"
+      "layer base base-1.squashfs 123 " +
+      kDigest + "\nlayer  docker docker-2.squashfs 6442450944 " + kDigest);
   CHECK(manifest.version == "2.0.0");
   CHECK(manifest.platform == "generic-x86_64");
   REQUIRE(manifest.layers.size() == 2);
@@ -72,18 +73,21 @@ TEST_CASE("manifest: without layers there is nothing to boot", "[init]") {
 
 TEST_CASE("manifest: whole layers pass", "[init]") {
   TempDir folder;
-  const Manifest manifest{"1", "p", {layer_in(folder.path(), "base", std::string(100'000, 'b')),
-                                     layer_in(folder.path(), "empty", "")}};
+  const Manifest manifest{"1",
+                          "p",
+                          {layer_in(folder.path(), "base", std::string(100'000, 'b')),
+                           layer_in(folder.path(), "empty", "")}};
   CHECK_NOTHROW((LayerCheck{manifest, folder.path()}.finish()));
 }
 
 TEST_CASE("manifest: every layer that is not whole is named", "[init]") {
   TempDir folder;
   std::string content(100'000, 'x');
-  const Manifest manifest{"1", "p", {layer_in(folder.path(), "flipped", content),
-                                     layer_in(folder.path(), "good", content),
-                                     layer_in(folder.path(), "short", content),
-                                     layer_in(folder.path(), "missing", content)}};
+  const Manifest manifest{
+      "1",
+      "p",
+      {layer_in(folder.path(), "flipped", content), layer_in(folder.path(), "good", content),
+       layer_in(folder.path(), "short", content), layer_in(folder.path(), "missing", content)}};
   content[50'000] ^= 1;
   write_file(folder.path() / "flipped.squashfs", content);
   fs::resize_file(folder.path() / "short.squashfs", 99'999);

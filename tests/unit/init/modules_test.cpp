@@ -23,7 +23,8 @@ TEST_CASE("modules: dependencies are loaded before", "[init]") {
              "fs/ext4/ext4.ko: fs/jbd2/jbd2.ko fs/mbcache.ko\n"
              "fs/jbd2/jbd2.ko:\n"
              "fs/mbcache.ko:\n");
-  CHECK(folder.index().resolve("ext4") == Texts{"fs/mbcache.ko", "fs/jbd2/jbd2.ko", "fs/ext4/ext4.ko"});
+  CHECK(folder.index().resolve("ext4") ==
+        Texts{"fs/mbcache.ko", "fs/jbd2/jbd2.ko", "fs/ext4/ext4.ko"});
   CHECK(folder.index().resolve("jbd2") == Texts{"fs/jbd2/jbd2.ko"});
   CHECK(folder.index().resolve("xfs").empty());
 }

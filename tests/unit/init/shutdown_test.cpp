@@ -6,20 +6,21 @@ using namespace ros;
 using Texts = std::vector<std::string>;
 
 TEST_CASE("shutdown: later mounts go first, and the kernel's stay", "[init]") {
-  CHECK(mounts_to_undo(
-            "21 1 0:20 / / rw,relatime shared:1 - overlay overlay rw,lowerdir=/run/ros/layers/base\n"
-            "22 21 0:4 / /proc rw,nosuid - proc proc rw\n"
-            "23 21 0:5 / /sys rw - sysfs sysfs rw\n"
-            "24 23 0:6 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
-            "25 21 0:7 / /dev rw - devtmpfs devtmpfs rw\n"
-            "26 25 0:8 / /dev/pts rw - devpts devpts rw\n"
-            "27 21 0:9 / /run rw - tmpfs tmpfs rw\n"
-            "28 27 7:0 / /run/ros/layers/base ro - squashfs /dev/loop0 ro\n"
-            "29 21 254:1 / /state rw,noatime shared:9 master:2 - ext4 /dev/vda1 rw\n"
-            "30 21 254:1 /home /home rw,noatime - ext4 /dev/vda1 rw\n"
-            "31 27 0:30 / /run/user/1000 rw - tmpfs tmpfs rw\n"
-            "32 30 0:31 / /home/nfs rw - nfs4 server:/x rw\n") ==
-        Texts{"/home/nfs", "/run/user/1000", "/home", "/state"});
+  CHECK(
+      mounts_to_undo(
+          "21 1 0:20 / / rw,relatime shared:1 - overlay overlay rw,lowerdir=/run/ros/layers/base\n"
+          "22 21 0:4 / /proc rw,nosuid - proc proc rw\n"
+          "23 21 0:5 / /sys rw - sysfs sysfs rw\n"
+          "24 23 0:6 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+          "25 21 0:7 / /dev rw - devtmpfs devtmpfs rw\n"
+          "26 25 0:8 / /dev/pts rw - devpts devpts rw\n"
+          "27 21 0:9 / /run rw - tmpfs tmpfs rw\n"
+          "28 27 7:0 / /run/ros/layers/base ro - squashfs /dev/loop0 ro\n"
+          "29 21 254:1 / /state rw,noatime shared:9 master:2 - ext4 /dev/vda1 rw\n"
+          "30 21 254:1 /home /home rw,noatime - ext4 /dev/vda1 rw\n"
+          "31 27 0:30 / /run/user/1000 rw - tmpfs tmpfs rw\n"
+          "32 30 0:31 / /home/nfs rw - nfs4 server:/x rw\n") ==
+      Texts{"/home/nfs", "/run/user/1000", "/home", "/state"});
 }
 
 TEST_CASE("shutdown: names that only look like the kernel's", "[init]") {

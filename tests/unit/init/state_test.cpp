@@ -30,7 +30,8 @@ TEST_CASE("state: zeros are not used", "[init]") {
 
 TEST_CASE("state: the first byte used is found at either end", "[init]") {
   const std::size_t size = 5 * kMiB / 2;
-  for (const std::size_t at : {std::size_t{0}, std::size_t{12288}, kMiB - 1, size - kMiB, size - 1}) {
+  for (const std::size_t at :
+       {std::size_t{0}, std::size_t{12288}, kMiB - 1, size - kMiB, size - 1}) {
     CAPTURE(at);
     CHECK(used_of(size, at) == static_cast<long long>(at));
   }

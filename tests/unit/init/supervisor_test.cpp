@@ -16,7 +16,7 @@ using namespace ros;
 
 namespace {
 
-constexpr double kLong = 300;    // seconds; a test that needs them has failed
+constexpr double kLong = 300;  // seconds; a test that needs them has failed
 constexpr unsigned kHangs = 120;
 
 struct Pipe {

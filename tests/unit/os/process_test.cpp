@@ -1,11 +1,12 @@
+#include "builder/os/process.h"
+
 #include <signal.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
-#include <unistd.h>
 #include <chrono>
 #include <thread>
 
-#include "builder/os/process.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 

@@ -1,7 +1,9 @@
-#include <catch2/catch.hpp>
+#include "builder/os/tree.h"
+
 #include <sys/stat.h>
 
-#include "builder/os/tree.h"
+#include <catch2/catch.hpp>
+
 #include "runtime/base/error.h"
 
 using namespace rosbuild;

@@ -1,9 +1,11 @@
-#include <catch2/catch.hpp>
+#include "builder/publish/release.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "builder/publish/release.h"
+#include <catch2/catch.hpp>
+
 #include "runtime/base/digest.h"
 
 using namespace rosbuild;
@@ -47,8 +49,8 @@ TEST_CASE("publish: holes stay holes", "[publish]") {
 TEST_CASE("publish: a failed copy leaves no name behind", "[publish]") {
   const ros::TempDir folder;
   fs::create_directories(folder.path() / "out");
-  CHECK_THROWS(publish(folder.path() / "absent", "x", folder.path() / "out", "a",
-                       folder.path() / "r"));
+  CHECK_THROWS(
+      publish(folder.path() / "absent", "x", folder.path() / "out", "a", folder.path() / "r"));
   CHECK(fs::is_empty(folder.path() / "out"));
 }
 

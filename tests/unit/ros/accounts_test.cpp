@@ -1,8 +1,9 @@
+#include "runtime/ros/accounts.h"
+
 #include <catch2/catch.hpp>
 
 #include "runtime/base/text.h"
 #include "runtime/ros/account_files.h"
-#include "runtime/ros/accounts.h"
 
 using namespace ros;
 
@@ -19,7 +20,8 @@ struct Box {
     fs::remove_all(root / "run");
     write_file(root / "etc/passwd",
                "root:x:0:0::/root:/bin/sh\nrancher:x:1100:1100::/home/rancher:/bin/bash\n");
-    write_file(root / "etc/group", "root:x:0:\nsudo:x:27:rancher\nrancher:x:1100:\ndocker:x:1101:\n");
+    write_file(root / "etc/group",
+               "root:x:0:\nsudo:x:27:rancher\nrancher:x:1100:\ndocker:x:1101:\n");
     write_file(root / "etc/shadow", "root:*:1:0:99999:7:::\nrancher:*:1:0:99999:7:::\n", 0640);
     Config config;
     add_layer(config, text, "c.yml");

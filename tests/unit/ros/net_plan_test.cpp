@@ -65,7 +65,8 @@ TEST_CASE("network plan: an interface that nothing matches is not touched") {
 TEST_CASE("network plan: exact MAC before exact name before pattern") {
   const auto table = parse_yaml(
       "{'eth*': {mtu: 1}, eth0: {mtu: 2}, 'mac:52:54:00:00:00:0A': {mtu: 3}, "
-      "'mac=52:54:*': {mtu: 4}, lan: {match: 'mac:00:00:00:00:00:01', mtu: 5}}", "c");
+      "'mac=52:54:*': {mtu: 4}, lan: {match: 'mac:00:00:00:00:00:01', mtu: 5}}",
+      "c");
   const auto mtu = [&](const Link& link) {
     const Value* settings = find_settings(table, link);
     return settings ? settings->find("mtu")->text() : "";
@@ -141,7 +142,8 @@ TEST_CASE("network clients: one dhcpcd asks for each interface what is configure
 }
 
 TEST_CASE("network clients: an interface with dhcp_args has a dhcpcd of its own") {
-  const Config config = interfaces("{eth0: {dhcp: true, dhcp_args: '-d --noarp'}, eth1: {dhcp: true}}");
+  const Config config =
+      interfaces("{eth0: {dhcp: true, dhcp_args: '-d --noarp'}, eth1: {dhcp: true}}");
   const auto plan = plan_network(config, cards({"eth0", "eth1"}));
   std::vector<Error> problems;
   const auto own = clients_of(config, plan.interfaces[0], problems);
@@ -160,7 +162,8 @@ TEST_CASE("network clients: only a proper name becomes the host name") {
 
 TEST_CASE("network: the kernel command line beats files") {
   Config config = interfaces("{eth0: {address: 10.0.0.2/24}}");
-  merge(config.tree, parse_command_line(Cmdline{"rancher.network.interfaces.eth0.address=10.0.0.7/24"}));
+  merge(config.tree,
+        parse_command_line(Cmdline{"rancher.network.interfaces.eth0.address=10.0.0.7/24"}));
   CHECK_THAT(steps(plan_network(config, cards({"eth0"}))), Catch::Contains("10.0.0.7/24"));
 }
 

@@ -84,7 +84,9 @@ TEST_CASE("network: both versions of network-config mean the same") {
   Texts problems;
   const Value wrong = network_of_cloud_init(
       parse_yaml("version: 2\nwifis: {}\nethernets: {'a b': {dhcp4: true}, "
-                 "eth1: {addresses: [300.1.1.1/24, 192.0.2.7/33], dhcp4: true}}\n", "test"), problems);
+                 "eth1: {addresses: [300.1.1.1/24, 192.0.2.7/33], dhcp4: true}}\n",
+                 "test"),
+      problems);
   CHECK(problems.size() == 4);
   CHECK(text(wrong, "interfaces.eth1.dhcp") == "true");
   CHECK_FALSE(wrong.find_path("interfaces.eth1.addresses"));
@@ -96,14 +98,17 @@ TEST_CASE("network: DigitalOcean's private gateway leads nowhere, Packet's bond 
       *parse_json(R"({"interfaces":{"public":[{"mac":"04:01:00:00:00:01","ipv4":{"ip_address":)"
                   R"("192.0.2.5","netmask":"255.255.240.0","gateway":"192.0.2.1"}}],"private":[)"
                   R"({"mac":"04:01:00:00:00:02","ipv4":{"ip_address":"10.1.0.5","netmask":)"
-                  R"("255.255.0.0","gateway":"10.1.0.1"}}]}})"), problems);
+                  R"("255.255.0.0","gateway":"10.1.0.1"}}]}})"),
+      problems);
   CHECK(text(droplet, "interfaces.mac=04:01:00:00:00:01.gateway") == "192.0.2.1");
   CHECK(text(droplet, "interfaces.mac=04:01:00:00:00:02.gateway") == "(none)");
   const Value packet = network_of_packet(
-      *parse_json(R"({"network":{"bonding":{"mode":4},"interfaces":[{"name":"eth0","mac":)"
-                  R"("e4:43:4b:00:00:01","bond":"bond0"}],"addresses":[{"address_family":4,"cidr":31,)"
-                  R"("public":true,"address":"192.0.2.5","gateway":"192.0.2.4"},{"cidr":25,"public":)"
-                  R"(false,"address":"10.2.0.5","gateway":"10.2.0.1"}]}})"), problems);
+      *parse_json(
+          R"({"network":{"bonding":{"mode":4},"interfaces":[{"name":"eth0","mac":)"
+          R"("e4:43:4b:00:00:01","bond":"bond0"}],"addresses":[{"address_family":4,"cidr":31,)"
+          R"("public":true,"address":"192.0.2.5","gateway":"192.0.2.4"},{"cidr":25,"public":)"
+          R"(false,"address":"10.2.0.5","gateway":"10.2.0.1"}]}})"),
+      problems);
   CHECK(problems.empty());
   CHECK(text(packet, "interfaces.bond0.bond_opts.lacp_rate") == "1");
   CHECK(text(packet, "interfaces.bond0.gateway") == "192.0.2.4");
@@ -123,10 +128,15 @@ TEST_CASE("vmware: guestinfo out of an OVF environment, and one that is cut shor
   parse_ovf_environment("<html>", problems);
   CHECK(problems.size() == 2);
   const std::map<std::string, std::string> variables{
-      {"hostname", "box"}, {"interface.0.mac", "00:50:56:00:00:01"}, {"interface.0.dhcp", "no"},
-      {"interface.0.ip.0.address", "192.0.2.5"}, {"interface.0.ip.0.netmask", "255.255.255.0"},
-      {"interface.0.route.0.gateway", "192.0.2.1"}, {"dns.servers", "192.0.2.53, 192.0.2.54"},
-      {"cloud-init.config.data", "I2Nsb3VkLWNvbmZpZwo="}, {"cloud-init.data.encoding", "base64"}};
+      {"hostname", "box"},
+      {"interface.0.mac", "00:50:56:00:00:01"},
+      {"interface.0.dhcp", "no"},
+      {"interface.0.ip.0.address", "192.0.2.5"},
+      {"interface.0.ip.0.netmask", "255.255.255.0"},
+      {"interface.0.route.0.gateway", "192.0.2.1"},
+      {"dns.servers", "192.0.2.53, 192.0.2.54"},
+      {"cloud-init.config.data", "I2Nsb3VkLWNvbmZpZwo="},
+      {"cloud-init.data.encoding", "base64"}};
   problems.clear();
   const auto data = read_guestinfo(
       [&](const std::string& key) { return variables.contains(key) ? variables.at(key) : ""; },
@@ -152,7 +162,8 @@ TEST_CASE("vmware: a variable is read through the port, as open-vm-tools does") 
     if (r.edx >> 16 != 7 || r.esi != 11 || r.edi != 12) r.ecx = 0;
     if (step == 2) sent.append(reinterpret_cast<const char*>(&r.ebx), 4);
     reply = sent.starts_with("info-get guestinfo.name") ? "1 value" : "0 No value found";
-    if (step == 3) r.ecx |= 2u << 16, r.ebx = static_cast<std::uint32_t>(reply.size()), r.edx = 1u << 16;
+    if (step == 3)
+      r.ecx |= 2u << 16, r.ebx = static_cast<std::uint32_t>(reply.size()), r.edx = 1u << 16;
     if (step == 4) {
       r.ebx = 0;
       std::memcpy(&r.ebx, reply.data() + at, std::min<std::size_t>(4, reply.size() - at));

@@ -1,8 +1,8 @@
 // The parts of `ros` that are functions of their arguments or of a folder.
-#include <catch2/catch.hpp>
 #include <signal.h>
 #include <unistd.h>
 
+#include <catch2/catch.hpp>
 #include <fstream>
 
 #include "runtime/base/error.h"
@@ -45,7 +45,8 @@ rancher:
     b: {labels: {io.rancher.os.scope: system}}
     c: {labels: {io.rancher.os.scope: system, io.rancher.os.before: b}}
     off: {image: x}
-)"), problems);
+)"),
+                                    problems);
   CHECK(names(services) == std::vector<std::string>{"c", "b", "a"});
   CHECK(problems.empty());
   CHECK(services[0].spec.image == kSystemImage);
@@ -58,7 +59,8 @@ rancher:
   services:
     a: {labels: {io.rancher.os.scope: system, io.rancher.os.after: b}}
     b: {labels: {io.rancher.os.scope: system, io.rancher.os.after: a}}
-)"), problems);
+)"),
+                                    problems);
   CHECK(services.size() == 2);
   CHECK(services[0].after.empty());  // else both would wait for ever
   REQUIRE(problems.size() == 1);
@@ -79,7 +81,8 @@ rancher:
       restart: always
       mem_limit: 64m
       labels: [io.docker.compose.rebuild=always]
-)"), problems);
+)"),
+                                    problems);
   REQUIRE(names(services) == std::vector<std::string>{"docker", "web"});
   const Service& web = services[1];
   CHECK_FALSE(web.system);
@@ -119,9 +122,9 @@ TEST_CASE("user Docker's file keeps what people wrote and what is configured") {
       "log_opts: {max-size: 1m}}}");
   const std::string text =
       user_docker_config(config, R"({"dns":["10.0.0.1"],"debug":false,"log-opts":3})", true);
-  for (const char* part : {"\"10.0.2.2:5000\"", "\"10.0.0.1\"", "\"debug\": true",
-                           "\"live-restore\": true", "\"max-size\": \"1m\"",
-                           "\"shutdown-timeout\": 25"}) {
+  for (const char* part :
+       {"\"10.0.2.2:5000\"", "\"10.0.0.1\"", "\"debug\": true", "\"live-restore\": true",
+        "\"max-size\": \"1m\"", "\"shutdown-timeout\": 25"}) {
     CAPTURE(text, part);
     CHECK(text.find(part) != std::string::npos);
   }
@@ -222,7 +225,7 @@ TEST_CASE("programs are started, fed and judged") {
   CHECK(capture({"cat"}, much) == much);
   CHECK_THROWS_WITH(capture({"sh", "-c", "exit 4"}), Catch::Contains("status 4"));
   CHECK_THROWS_WITH(run({"/no/such/program"}), Catch::Contains("/no/such/program"));
-  ::signal(SIGPIPE, SIG_IGN);  // as main() does
+  ::signal(SIGPIPE, SIG_IGN);                               // as main() does
   CHECK(capture({"sh", "-c", "exec true"}, much).empty());  // a reader that does not read
 }
 

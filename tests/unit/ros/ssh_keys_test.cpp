@@ -1,10 +1,12 @@
-#include <catch2/catch.hpp>
+#include "runtime/ros/ssh_keys.h"
+
 #include <unistd.h>
+
+#include <catch2/catch.hpp>
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/commands.h"
-#include "runtime/ros/ssh_keys.h"
 
 using namespace ros;
 
@@ -81,9 +83,9 @@ TEST_CASE("ssh keys: a user's link is not followed") {
 TEST_CASE("commands: each form runs, and the first failure ends them only when it shall") {
   TempDir folder;
   const auto file = [&](const char* name) { return (folder.path() / name).string(); };
-  const Config config = config_of("runcmd:\n- []\n- [touch, '" + file("a list") + "']\n- echo x > '" +
-                                  file("text") + "'\n- [/no/such/program]\n- touch '" +
-                                  file("after") + "'\n");
+  const Config config =
+      config_of("runcmd:\n- []\n- [touch, '" + file("a list") + "']\n- echo x > '" + file("text") +
+                "'\n- [/no/such/program]\n- touch '" + file("after") + "'\n");
   run_commands(config, "runcmd", OnFailure::stop);
   CHECK(fs::exists(file("a list")));
   CHECK(read_file(file("text")) == "x\n");
