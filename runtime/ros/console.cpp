@@ -105,8 +105,9 @@ void write_login_keys(const Config& config) {
   std::vector<std::string> named_already;
   for (const auto& account : configured_accounts(config, named_already))
     keys[account.name].insert(keys[account.name].end(), account.keys.begin(), account.keys.end());
-  write_ssh_keys("/home/rancher", 1100, 1100, keys["rancher"]);
-  write_ssh_keys("/home/docker", 1101, 1101, keys["docker"]);
+  // None at all: a config drive that is gone, a service that has no keys. Who got in still does.
+  if (!keys["rancher"].empty()) write_ssh_keys("/home/rancher", 1100, 1100, keys["rancher"]);
+  if (!keys["docker"].empty()) write_ssh_keys("/home/docker", 1101, 1101, keys["docker"]);
 }
 
 void set_password(const Config& config) {

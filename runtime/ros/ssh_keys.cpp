@@ -34,10 +34,12 @@ std::string with_configured_keys(std::string_view text, const std::vector<std::s
       if (!one.empty() && !contains(configured, one)) configured.push_back(one);
     }
   }
-  if (configured.empty()) return std::string{text};
-  std::vector<std::string> lines{std::string{kBegin}};
-  lines.insert(lines.end(), configured.begin(), configured.end());
-  lines.emplace_back(kEnd);
+  std::vector<std::string> lines;
+  if (!configured.empty()) {
+    lines.emplace_back(kBegin);
+    lines.insert(lines.end(), configured.begin(), configured.end());
+    lines.emplace_back(kEnd);
+  }
   // Somebody who removed the last line of the block must not lose what follows.
   const bool closed = text.find(kEnd) != std::string_view::npos;
   bool inside = false;
@@ -48,7 +50,7 @@ std::string with_configured_keys(std::string_view text, const std::vector<std::s
       lines.push_back(line);
     if (line == kEnd) inside = false;
   }
-  return join(lines, "\n") + "\n";
+  return lines.empty() ? std::string{} : join(lines, "\n") + "\n";
 }
 
 void write_ssh_keys(const fs::path& home, unsigned uid, unsigned gid,

@@ -2,8 +2,7 @@
 //
 // The keys of the configuration lie in a block of their own, between two comments,
 // and only there: a key that the configuration no longer has goes, a key that
-// somebody added by hand stays. A configuration without any key, such as that of a
-// config drive which is gone, changes nothing: its owner would be locked out.
+// somebody added by hand stays.
 #pragma once
 
 #include <string>

@@ -78,7 +78,7 @@ TEST_CASE("datasource: a config drive is a shared folder, then a FAT disk", "[bo
   CHECK_THAT(guest.run("ip address show dev eth1"), !Catch::Contains("192.0.2.7"));
 }
 
-TEST_CASE("datasource: a config drive is a CD; a source saved in cloud-config.d, TFTP, comes next",
+TEST_CASE("datasource: a config drive is a CD, then a source saved in cloud-config.d, TFTP, counts",
           "[boot]") {
   ros::TempDir dir;
   ros::write_file(dir.path() / "tftp/user-data", "#cloud-config\nhostname: named-by-tftp\n");

@@ -35,7 +35,7 @@ fs::path docker_machine_disk(const fs::path& folder, const fs::path& key) {
 
 }  // namespace
 
-TEST_CASE("storage: LVM on a RAID1 keeps the state in a folder; keys and buttons end the machine",
+TEST_CASE("storage: LVM on a RAID1 keeps the state in a folder, and keys and buttons end the machine",
           "[boot]") {
   ros::TempDir dir;
   auto machine = netbooted("storage-raid-lvm",
@@ -85,7 +85,7 @@ TEST_CASE("storage: LVM on a RAID1 keeps the state in a folder; keys and buttons
   guest.expect_off(seconds{120});
 }
 
-TEST_CASE("storage: docker-machine's disk is formatted, its key logs in; full, it still does",
+TEST_CASE("storage: docker-machine's disk is formatted, its key logs in, and still does when it is full",
           "[boot]") {
   ros::TempDir dir;
   const fs::path key = dir.path() / "key";
