@@ -35,8 +35,9 @@ fs::path docker_machine_disk(const fs::path& folder, const fs::path& key) {
 
 }  // namespace
 
-TEST_CASE("storage: LVM on a RAID1 keeps the state in a folder, and keys and buttons end the machine",
-          "[boot]") {
+TEST_CASE(
+    "storage: LVM on a RAID1 keeps the state in a folder, and keys and buttons end the machine",
+    "[boot]") {
   ros::TempDir dir;
   auto machine = netbooted("storage-raid-lvm",
                            "rancher.state.dev=LABEL=RANCHER_STATE rancher.state.wait "
@@ -85,8 +86,9 @@ TEST_CASE("storage: LVM on a RAID1 keeps the state in a folder, and keys and but
   guest.expect_off(seconds{120});
 }
 
-TEST_CASE("storage: docker-machine's disk is formatted, its key logs in, and still does when it is full",
-          "[boot]") {
+TEST_CASE(
+    "storage: docker-machine's disk is formatted, its key logs in, and still does when it is full",
+    "[boot]") {
   ros::TempDir dir;
   const fs::path key = dir.path() / "key";
   make_key(key);
