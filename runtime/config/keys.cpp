@@ -7,23 +7,32 @@ namespace {
 using enum KeyType;
 
 // What both Docker engines can be told; rancher.docker and rancher.system_docker.
-#define DOCKER_KEYS(prefix)                                                                  \
-  {prefix, section, "settings of this Docker engine"},                                       \
-      {prefix ".bip", text, "address of the default bridge, as ADDRESS/BITS"},               \
-      {prefix ".bridge", text, "name of the default bridge, or none"},                       \
-      {prefix ".debug", boolean, "log much"}, {prefix ".engine", text, "which engine runs"}, \
-      {prefix ".environment", pairs, "environment of the daemon"},                           \
-      {prefix ".extra_args", texts, "arguments added to the daemon's command line"},         \
-      {prefix ".graph", text, "folder of images and containers"},                            \
-      {prefix ".group", text, "group that may use the socket"},                              \
-      {prefix ".host", texts, "where the daemon listens"},                                   \
-      {prefix ".insecure_registry", texts, "registries used without checking certificates"}, \
-      {prefix ".live_restore", boolean, "containers outlive the daemon"},                    \
-      {prefix ".log_driver", text, "where containers log"},                                  \
-      {prefix ".log_opts", text_map, "options of the log driver"},                           \
-      {prefix ".registry_mirror", texts, "mirrors of the default registry"},                 \
-      {prefix ".storage_driver", text, "how image layers are kept"}, {                       \
-    prefix ".userland_proxy", boolean, "a proxy process for each published port"             \
+#define DOCKER_KEYS(prefix)                                                                     \
+  {prefix, section, "settings of this Docker engine"},                                          \
+      {prefix ".bip", text, "address of the default bridge, as ADDRESS/BITS"},                  \
+      {prefix ".bridge", text, "name of the default bridge, or none"},                          \
+      {prefix ".config_file", text, "its daemon.json; what is set here counts more"},           \
+      {prefix ".containerd", text, "socket of containerd"},                                     \
+      {prefix ".data_root", text, "the same as graph"}, {prefix ".debug", boolean, "log much"}, \
+      {prefix ".engine", text, "which engine runs"},                                            \
+      {prefix ".environment", pairs, "environment of the daemon"},                              \
+      {prefix ".exec", boolean, "accepted, has no effect"},                                     \
+      {prefix ".exec_root", text, "folder of what runs"},                                       \
+      {prefix ".extra_args", texts, "arguments added to the daemon's command line"},            \
+      {prefix ".graph", text, "folder of images and containers"},                               \
+      {prefix ".group", text, "group that may use the socket"},                                 \
+      {prefix ".host", texts, "where the daemon listens, besides the system's own socket"},     \
+      {prefix ".insecure_registry", texts, "registries used without checking certificates"},    \
+      {prefix ".live_restore", boolean, "containers outlive the daemon"},                       \
+      {prefix ".log_driver", text, "where containers log"},                                     \
+      {prefix ".log_opts", text_map, "options of the log driver"},                              \
+      {prefix ".pid_file", text, "file with the number of its process"},                        \
+      {prefix ".registry_mirror", texts, "mirrors of the default registry"},                    \
+      {prefix ".restart", boolean, "accepted, has no effect: Docker has dropped it"},           \
+      {prefix ".selinux_enabled", boolean, "SELinux for containers"},                           \
+      {prefix ".storage_context", text, "accepted, has no effect"},                             \
+      {prefix ".storage_driver", text, "how image layers are kept"}, {                          \
+    prefix ".userland_proxy", boolean, "a proxy process for each published port"                \
   }
 
 // A system service, in the words of Compose (version 1).
@@ -115,10 +124,15 @@ const std::vector<Key> kKeys = {
     {"bootcmd", commands, "commands run before the state partition is mounted"},
     {"groups", any, "groups to make: names, or names with their members"},
     {"hostname", text, "name of the machine"},
-    {"mounts", lists, "file systems to mount: [device, folder, type, options]"},
+    {"mount_default_fields", any, "what entries of mounts leave out, a list of six like theirs"},
+    {"mounts", lists, "file systems and swap: [device, folder, type, options], as in fstab"},
     {"runcmd", commands, "commands run when the console starts; the first failure ends them"},
     {"ssh_authorized_keys", texts, "public keys that may log in as rancher and docker"},
     {"ssh_pwauth", boolean, "sshd takes passwords; without it only when rancher.password is set"},
+    {"swap", section, "a file to swap to"},
+    {"swap.filename", text, "where, /var/lib/rancher/swap when not given"},
+    {"swap.maxsize", text, "no more than this"},
+    {"swap.size", text, "its size, such as 512M, or auto: as much as there is memory"},
     {"users", named, "accounts to make; `default` is rancher"},
     {"users.[].gecos", text, "the user's full name"},
     {"users.[].groups", any, "further groups, a list or separated by commas"},
@@ -186,9 +200,14 @@ const std::vector<Key> kKeys = {
     {"rancher.ntp.servers", texts, "time servers, besides those that DHCP names"},
     {"rancher.password", text, "password of rancher, for this boot"},
     {"rancher.recovery", boolean, "start the recovery console instead of the system"},
-    {"rancher.registry_auths", any, "credentials for registries"},
+    {"rancher.registry_auths", section, "credentials for registries, by their names"},
+    {"rancher.registry_auths.*", section, "a registry: auth, or username and password"},
+    {"rancher.registry_auths.*.auth", text, "USER:PASSWORD in base64, as in docker's config.json"},
+    {"rancher.registry_auths.*.email", text, "accepted, has no effect"},
+    {"rancher.registry_auths.*.password", text, "password or token"},
+    {"rancher.registry_auths.*.username", text, "name of the user"},
     {"rancher.repositories", any, "catalogues of services"},
-    {"rancher.resize_device", text, "disk whose first partition is grown"},
+    {"rancher.resize_device", text, "disk whose last partition grows at boot, or that partition"},
     {"rancher.restart_services", texts, "services restarted before the console starts"},
 
     {"rancher.services", section, "system services"},

@@ -84,14 +84,10 @@ bool fits(const Value& value, KeyType type) {
                return item.is_scalar() || (item.is_list() && all_scalars(item.items()));
              });
     case KeyType::lists:
-      return value.is_list() &&
-             std::all_of(value.items().begin(), value.items().end(), [](const Value& item) {
-               return item.is_list() && all_scalars(item.items());
-             });
-    case KeyType::section:
-      return value.is_map();
     case KeyType::sections:
       return value.is_list();
+    case KeyType::section:
+      return value.is_map();
     case KeyType::named:
     case KeyType::any:
       return true;
@@ -136,6 +132,25 @@ void check_members(Value& map, const SchemaNode& node, const std::string& path,
   map.members() = std::move(good);
 }
 
+// A list is as good as its elements: the bad ones go, each with its problem.
+template <class Good>
+void keep_good(Value& list, const std::string& path, std::string_view expected,
+               std::vector<Error>& problems, Good good) {
+  std::vector<Value> kept;
+  for (std::size_t i = 0; i < list.items().size(); ++i) {
+    Value& item = list.items()[i];
+    const std::string item_path = fmt::format("{}[{}]", path, i);
+    if (good(item, item_path)) {
+      kept.push_back(std::move(item));
+    } else {
+      problems.push_back(
+          Error{fmt::format("{} must be {}", item_path, expected), Error::Kind::input}.at(
+              item.position()));
+    }
+  }
+  list.items() = std::move(kept);
+}
+
 void check(Value& value, const SchemaNode& node, const std::string& path,
            std::vector<Error>& problems) {
   const KeyType type = node.key ? node.key->type : KeyType::section;
@@ -143,19 +158,16 @@ void check(Value& value, const SchemaNode& node, const std::string& path,
     check_members(value, node, path, problems);
   } else if (type == KeyType::sections) {
     const SchemaNode* element = node.child("[]");
-    std::vector<Value> good;
-    for (std::size_t i = 0; i < value.items().size(); ++i) {
-      Value& item = value.items()[i];
-      const std::string item_path = fmt::format("{}[{}]", path, i);
-      if (!item.is_map()) {
-        problems.push_back(Error{fmt::format("{} must be a map", item_path), Error::Kind::input}.at(
-            item.position()));
-        continue;
-      }
-      if (element) check_members(item, *element, item_path, problems);
-      good.push_back(std::move(item));
-    }
-    value.items() = std::move(good);
+    keep_good(value, path, "a map", problems, [&](Value& item, const std::string& item_path) {
+      if (item.is_map() && element) check_members(item, *element, item_path, problems);
+      return item.is_map();
+    });
+  } else if (type == KeyType::lists) {
+    keep_good(value, path, "a list of texts", problems, [](const Value& item, const std::string&) {
+      return item.is_list() && std::ranges::none_of(item.items(), [](const Value& text) {
+               return text.is_list() || text.is_map();
+             });
+    });
   } else if (type == KeyType::named) {
     const SchemaNode& element = *node.child("[]");
     for (auto& item : value.items()) check_members(item, element, path + "[]", problems);

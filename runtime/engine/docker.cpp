@@ -227,6 +227,11 @@ int Docker::wait(const std::string& id) const {
   return number_of(parse(response.body), "StatusCode", -1);
 }
 
+void Docker::put_archive(const std::string& id, std::string_view tar) const {
+  call("PUT", "/containers/" + percent_encode(id) + "/archive?path=/", tar, {200},
+       "write files into " + id);
+}
+
 void Docker::logs(const std::string& id, bool follow, int lines,
                   const std::function<void(int, std::string_view)>& sink) const {
   const std::string tail = lines < 0 ? "all" : std::to_string(lines);

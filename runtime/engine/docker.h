@@ -77,6 +77,8 @@ class Docker {
   void restart(const std::string& id, int seconds) const;
   void remove(const std::string& id) const;  // by force; absent is fine
   int wait(const std::string& id) const;     // blocks; the exit status
+  // Unpacks a tar archive over the container's files, those of its mounts too.
+  void put_archive(const std::string& id, std::string_view tar) const;
   // Calls `sink` with (stream 1 or 2, bytes) until the log ends.
   void logs(const std::string& id, bool follow, int lines,
             const std::function<void(int, std::string_view)>& sink) const;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -59,6 +60,22 @@ Fd listen_for_system_docker() {
   return fd;
 }
 
+// Settings or a proxy. A word in a comment costs a start of `ros` and nothing else.
+bool has_system_docker_settings() {
+  const fs::path folder = "/var/lib/rancher/conf";
+  std::vector<fs::path> files{"/proc/cmdline", "/usr/share/ros/platform.yml",
+                              "/usr/share/ros/oem/oem-config.yml", folder / "cloud-config.yml"};
+  boost::system::error_code absent;
+  for (fs::directory_iterator it{folder / "cloud-config.d", absent}, end; it != end;
+       it.increment(absent))
+    files.push_back(it->path());
+  return std::ranges::any_of(files, [](const fs::path& file) {
+    const std::string text = try_read_file(file).value_or("");
+    return std::ranges::any_of(std::array{"system_docker", "_proxy", "_PROXY"},
+                               [&](const char* word) { return text.find(word) != text.npos; });
+  });
+}
+
 std::vector<std::string> system_docker_command(bool debug) {
   std::vector<std::string> argv{
       "dockerd", "--host=fd://", "--containerd=/run/containerd/containerd.sock",
@@ -66,10 +83,10 @@ std::vector<std::string> system_docker_command(bool debug) {
       fmt::format("--data-root={}", kSystemRoot), "--exec-root=/run/system-docker",
       "--pidfile=/run/system-docker.pid", "--config-file=/etc/docker/system-docker.json",
       "--cgroup-parent=/system", "--storage-driver=overlay2", "--live-restore",
-      "--log-opt=max-size=25m", "--log-opt=max-file=2",
       // System services use the host's network.
       "--bridge=none", "--iptables=false", "--ip6tables=false", "--userland-proxy=false"};
   if (debug) argv.push_back("--debug");
+  if (has_system_docker_settings()) argv.insert(argv.begin(), {"ros", "system-dockerd"});
   return argv;
 }
 
@@ -189,10 +206,13 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
   milestone("all layers checked");
   preload(manifest);
   static const Fd socket = listen_for_system_docker();
-  supervisor.keep("system Docker", {.argv = system_docker_command(debug),
-                                    .output = logs.writer("system-docker"),
-                                    .listen = socket.get(),
-                                    .oom_score = kEngineOomScore});
+  const int output = logs.writer("system-docker");
+  supervisor.keep("system Docker", [=] {  // its settings may change while the box runs
+    return Command{.argv = system_docker_command(debug),
+                   .output = output,
+                   .listen = socket.get(),
+                   .oom_score = kEngineOomScore};
+  });
   mount_oem(*modules);
   supervisor.keep("ros sysinit", {.argv = {"ros", "sysinit"}, .output = logs.writer("sysinit")});
   milestone("engines started");

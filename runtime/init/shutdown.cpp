@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/swap.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,7 +37,16 @@ std::string unescaped(const std::string& text) {
   return result;
 }
 
+// A file system with a file that is swapped to cannot be unmounted.
+void end_swapping() {
+  for (const auto& line : split(try_read_file("/proc/swaps").value_or(""), '\n')) {
+    const std::string path = unescaped(line.substr(0, line.find(' ')));
+    if (path.starts_with('/') && ::swapoff(path.c_str()) != 0) log::error(path + " stays in use");
+  }
+}
+
 void unmount_all() {
+  end_swapping();
   // One may hide or hold another: again while there is progress.
   for (std::size_t left = ~std::size_t{0};;) {
     const auto mounts = mounts_to_undo(try_read_file("/proc/self/mountinfo").value_or(""));

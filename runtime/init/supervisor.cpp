@@ -38,14 +38,18 @@ Supervisor::Supervisor() : signals_{take_signals()} {}
 void Supervisor::start(const std::string& name, Kept& kept) {
   kept.started = uptime();
   try {
-    kept.pid = spawn(kept.command);
-  } catch (const Error& error) {
+    kept.pid = spawn(kept.command());
+  } catch (const std::exception& error) {
     kept.again = kept.started + kLongestPause;
     log::error(fmt::format("{}: {}", name, error.what()));
   }
 }
 
 void Supervisor::keep(const std::string& name, Command command) {
+  keep(name, [made = std::move(command)] { return made; });
+}
+
+void Supervisor::keep(const std::string& name, std::function<Command()> command) {
   auto& kept = kept_[name];
   kept.command = std::move(command);
   start(name, kept);
@@ -78,9 +82,11 @@ void Supervisor::collected(pid_t pid, int status) {
                      ? 0
                      : std::clamp(kept.pause * 2, kFirstPause, kLongestPause);
     kept.again = now + kept.pause;
-    announce_error(fmt::format("{} ended with status {}; it is started again{}", name,
-                               exit_status(status),
-                               kept.pause > 0 ? fmt::format(" in {:.0f} s", kept.pause) : ""));
+    const std::string line =
+        fmt::format("{} ended with status {}; it is started again{}", name, exit_status(status),
+                    kept.pause > 0 ? fmt::format(" in {:.0f} s", kept.pause) : "");
+    if (exit_status(status) == 0) return log::info(line);  // somebody asked it to
+    announce_error(line);
   }
 }
 

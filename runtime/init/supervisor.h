@@ -22,6 +22,8 @@ class Supervisor {
   // Starts `command` now and again whenever it ends; after an end that came soon,
   // only after a pause that doubles from one second up to thirty.
   void keep(const std::string& name, Command command);
+  // The same with a command that is made anew for each start.
+  void keep(const std::string& name, std::function<Command()> command);
   // Starts it once; `ended` gets its exit status.
   pid_t once(Command command, std::function<void(int)> ended);
 
@@ -42,7 +44,7 @@ class Supervisor {
 
  private:
   struct Kept {
-    Command command;
+    std::function<Command()> command;
     pid_t pid = 0;       // 0: waits for `again`
     double started = 0;  // uptimes
     double again = 0;

@@ -2,13 +2,20 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <optional>
+#include <set>
 
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/base/text.h"
 #include "runtime/config/load.h"
 #include "runtime/config/schema.h"
+#include "runtime/ros/json_schema.h"
+#include "runtime/ros/services.h"
 #include "runtime/ros/verbs.h"
 
 namespace ros {
@@ -23,7 +30,11 @@ constexpr const char* kHelp =
     "       ros config export [-f] [-p] [-o FILE]\n"
     "           -f, --full     with the defaults of the system\n"
     "           -p, --private  with secrets\n"
-    "       ros config keys                  every key with its type and meaning\n";
+    "       ros config keys                  every key with its type and meaning\n"
+    "       ros config schema                the same as JSON Schema\n"
+    "       ros config images [-i FILE]      images of the services, of FILE or of this box\n"
+    "       ros config generate              standard input with each {{.NAME}} replaced by the\n"
+    "                                        environment variable NAME\n";
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
@@ -64,6 +75,31 @@ int print_origin(const std::string& key) {
   return 0;
 }
 
+// What a key means that nothing sets, as the old system showed it.
+std::string_view nothing(KeyType type) {
+  switch (type) {
+    case KeyType::boolean:
+      return "false";
+    case KeyType::integer:
+      return "0";
+    case KeyType::texts:
+    case KeyType::commands:
+    case KeyType::lists:
+    case KeyType::sections:
+      return "[]";
+    case KeyType::text_map:
+    case KeyType::bool_map:
+    case KeyType::pairs:
+    case KeyType::section:
+      return "{}";
+    case KeyType::text:
+    case KeyType::named:
+    case KeyType::any:
+      break;
+  }
+  return "";
+}
+
 int get(Arguments arguments) {
   const bool origin = take_flag(arguments, "-o", "--origin");
   expect(arguments, 1, "ros config get needs one KEY");
@@ -73,8 +109,11 @@ int get(Arguments arguments) {
   const Config config = load_config();
   const Value* value = config.find(arguments[0]);
   // Whoever reads over a shoulder or in a log must not get it.
-  if (!value || value->is_null() || arguments[0] == "rancher.password") {
+  if (arguments[0] == "rancher.password") {
     print("\n");
+  } else if (!value || value->is_null()) {
+    const Key* key = find_key(arguments[0]);
+    print(fmt::format("{}\n", nothing(key ? key->type : KeyType::text)));
   } else if (value->is_scalar()) {
     print(value->text() + "\n");
   } else {
@@ -128,29 +167,101 @@ int validate_file(Arguments arguments) {
   return 0;
 }
 
+void erase_members(Config& config, std::string_view list,
+                   std::initializer_list<const char*> names) {
+  auto* value = const_cast<Value*>(config.find(list));
+  if (!value) return;
+  for (const char* name : names) {
+    for (auto& item : value->items()) item.erase_path(name);
+    for (auto& member : value->members()) member.second.erase_path(name);
+  }
+}
+
+void erase_secrets(Config& config) {
+  for (const char* key :
+       {"rancher.ssh.keys", "rancher.registry_auths", "rancher.docker.ca_key",
+        "rancher.docker.ca_cert", "rancher.docker.server_key", "rancher.docker.server_cert"})
+    config.tree.erase_path(key);
+  erase_members(config, "users", {"passwd"});
+  erase_members(config, "rancher.network.wifi_networks",
+                {"password", "private_key_passwds", "psk"});
+}
+
 int export_all(Arguments arguments) {
   const std::string file = take_option(arguments, "-o", "--output");
   const bool full = take_flag(arguments, "-f", "--full");
   const bool secrets = take_flag(arguments, "-p", "--private");
-  expect(arguments, 0, "ros config export: unknown argument");
+  expect(arguments, 0, "ros config export takes no KEY");
   require_root();
   Config config = load_config("/", {full, true});
-  config.tree.erase_path("rancher.password");
-  config.tree.erase_path("rancher.autologin");
-  config.tree.erase_path("rancher.environment.EXTRA_CMDLINE");
-  if (!secrets) {
-    for (const char* key :
-         {"rancher.ssh.keys", "rancher.registry_auths", "rancher.docker.ca_key",
-          "rancher.docker.ca_cert", "rancher.docker.server_key", "rancher.docker.server_cert"}) {
-      config.tree.erase_path(key);
-    }
-  }
+  for (const char* key :
+       {"rancher.password", "rancher.autologin", "rancher.environment.EXTRA_CMDLINE"})
+    config.tree.erase_path(key);
+  if (!secrets) erase_secrets(config);
   const std::string text = "#cloud-config\n" + to_yaml(config.tree);
   if (file.empty()) {
     print(text);
   } else {
     write_file_atomically(file, text, 0600);
   }
+  return 0;
+}
+
+int print_images(Arguments arguments) {
+  const std::string file = take_option(arguments, "-i", "--input");
+  expect(arguments, 0, "ros config images takes no KEY");
+  Config config;
+  if (file.empty()) {
+    require_root();
+    config = load_config();
+  } else {
+    config.tree = checked(input_text(file), file);
+  }
+  std::set<std::string> images;
+  std::vector<std::string> ignored;
+  for (const auto& service : services_of(config, ignored)) images.insert(service.spec.image);
+  print(join({images.begin(), images.end()}, " ") + "\n");
+  return 0;
+}
+
+// {{.NAME}} stands for a variable; nothing else of Go's templates is known.
+std::string fill_template(
+    const std::string& text,
+    const std::function<std::optional<std::string>(const std::string&)>& value_of) {
+  std::string result;
+  std::size_t done = 0;
+  for (std::size_t begin; (begin = text.find("{{", done)) != text.npos;) {
+    const auto end = text.find("}}", begin);
+    const std::string_view inside = trim(
+        std::string_view{text}.substr(begin + 2, (end == text.npos ? begin : end) - begin - 2));
+    const auto value =
+        inside.starts_with('.') ? value_of(std::string{inside.substr(1)}) : std::nullopt;
+    if (!value) {
+      const auto line =
+          static_cast<int>(
+              std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(begin), '\n')) +
+          1;
+      throw Error{fmt::format("{{{{{}}}}} is no variable that is set", inside), Error::Kind::input}
+          .at({"standard input", line, 0});
+    }
+    result += text.substr(done, begin - done) + *value;
+    done = end + 2;
+  }
+  return result + text.substr(done);
+}
+
+int generate(const Arguments& arguments) {
+  expect(arguments, 0, "ros config generate takes no KEY");
+  print(fill_template(read_to_end(STDIN_FILENO), [](const std::string& name) {
+    const char* value = std::getenv(name.c_str());
+    return value ? std::optional<std::string>{value} : std::nullopt;
+  }));
+  return 0;
+}
+
+int print_schema(const Arguments& arguments) {
+  expect(arguments, 0, "ros config schema takes no KEY");
+  print(json_schema());
   return 0;
 }
 
@@ -176,7 +287,12 @@ int config_verb(const Arguments& arguments) {
   if (verb == "validate") return validate_file(rest);
   if (verb == "export") return export_all(rest);
   if (verb == "keys") return list_keys(rest);
-  unknown_word("ros config", verb, {"get", "set", "merge", "validate", "export", "keys"});
+  if (verb == "schema") return print_schema(rest);
+  if (verb == "images") return print_images(rest);
+  if (verb == "generate") return generate(rest);
+  unknown_word(
+      "ros config", verb,
+      {"get", "set", "merge", "validate", "export", "keys", "schema", "images", "generate"});
 }
 
 }  // namespace ros

@@ -18,6 +18,7 @@
 #include "runtime/ros/announce.h"
 #include "runtime/ros/commands.h"
 #include "runtime/ros/process.h"
+#include "runtime/ros/registry_auth.h"
 #include "runtime/ros/settings.h"
 #include "runtime/ros/ssh_keys.h"
 #include "runtime/ros/verbs.h"
@@ -63,6 +64,7 @@ void prepare_once(const Config& config, std::vector<std::string>& problems) {
   step([&] { prepare_accounts(config, problems); });
   step([&] { write_login_keys(config); });
   step([&] { set_password(config); });
+  step([&] { write_registry_auths(config, problems); });
   step([&] { write_files(config, "console", problems); });
 }
 

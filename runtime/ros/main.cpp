@@ -53,6 +53,7 @@ const std::map<std::string, Verb>& verbs() {
       {"early-config", early_config_verb},
       {"bootcmd", bootcmd_verb},
       {"sysinit", sysinit_verb},
+      {"system-dockerd", system_dockerd_verb},
       {"stop-all", stop_all_verb},
       {"recovery", recovery_verb},
       {"console-init", console_init_verb},

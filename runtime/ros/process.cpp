@@ -25,6 +25,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::size_t kMostOutput = 1 << 20;
+
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> list;
   for (const auto& text : texts) list.push_back(const_cast<char*>(text.c_str()));
@@ -151,6 +153,25 @@ std::string capture(const std::vector<std::string>& argv, std::string_view input
   auto [status, output] = capture_bounded(argv, input, std::string::npos);
   if (status != 0) throw Error{fmt::format("{} ended with status {}", quote(argv), status)};
   return std::move(output);
+}
+
+Captured try_program(const std::vector<std::string>& argv, std::string_view input) {
+  std::vector<std::string> both{"sh", "-c", "exec \"$@\" 2>&1", "sh"};
+  both.insert(both.end(), argv.begin(), argv.end());
+  return capture_bounded(both, input, kMostOutput);
+}
+
+std::string run_program(const std::vector<std::string>& argv, std::string_view input) {
+  auto [status, output] = try_program(argv, input);
+  if (status == 0) return std::move(output);
+  std::vector<std::string> said;
+  for (const auto& line : split(output, '\n')) {
+    const auto text = trim(line);
+    if (!text.empty() && !text.starts_with("dmesg(1)"))
+      said.emplace_back(text);  // mount(8)'s advice
+  }
+  if (said.empty()) said.push_back(fmt::format("status {}", status));
+  throw Error{fmt::format("{}: {}", quote(argv), join(said, "; ")), Error::Kind::tool};
 }
 
 void exec(const std::vector<std::string>& argv, const std::vector<std::string>& environment) {

@@ -36,6 +36,11 @@ Captured capture_bounded(const std::vector<std::string>& argv, std::string_view 
                          std::size_t limit, const Patience& patience = {},
                          const std::vector<std::string>& environment = {});
 
+// Runs a program that says on stderr what is wrong: its output is both. `run_program` throws Error
+// with that on a bad exit.
+Captured try_program(const std::vector<std::string>& argv, std::string_view input = {});
+std::string run_program(const std::vector<std::string>& argv, std::string_view input = {});
+
 // Replaces this process; throws Error when it cannot.
 [[noreturn]] void exec(const std::vector<std::string>& argv,
                        const std::vector<std::string>& environment = {});

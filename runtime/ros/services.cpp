@@ -9,6 +9,10 @@
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/ros/announce.h"
+#include "runtime/ros/mounts.h"
+#include "runtime/ros/process.h"
+#include "runtime/ros/settings.h"
 
 namespace ros {
 namespace {
@@ -52,6 +56,49 @@ std::int64_t bytes_of(const std::string& text) {
       return number << 30;
     default:
       return number;
+  }
+}
+
+// A name alone is filled from rancher.environment, or left out when it has none; NAME* is every
+// one that begins so.
+void add_variable(ContainerSpec& spec, const std::string& name, const Config& config) {
+  const bool many = name.ends_with('*');
+  for (const auto& [key, value] : config.pairs("rancher.environment")) {
+    if (many ? key.starts_with(name.substr(0, name.size() - 1)) : key == name)
+      spec.environment.emplace_back(key, value);
+  }
+}
+
+void add_variables(ContainerSpec& spec, const Value& variables, const Config& config) {
+  for (const auto& [name, value] : variables.members()) {
+    if (value.is_null()) {
+      add_variable(spec, name, config);
+    } else {
+      spec.environment.emplace_back(name, expand(value.text(), config));
+    }
+  }
+  for (const auto& item : variables.items()) {
+    const std::string& text = item.text();
+    const auto equals = text.find('=');
+    if (equals == text.npos) {
+      add_variable(spec, text, config);
+    } else {
+      spec.environment.emplace_back(text.substr(0, equals),
+                                    expand(text.substr(equals + 1), config));
+    }
+  }
+}
+
+// What lies in a folder that the container shares is there already.
+void add_mounts(ContainerSpec& spec, const Config& config) {
+  std::vector<std::string> said_elsewhere;
+  for (const auto& entry : mounts_of(config, said_elsewhere)) {
+    const bool shared = std::ranges::any_of(spec.binds, [&](const std::string& bind) {
+      const auto parts = split(bind, ':');
+      return parts.size() > 1 && (entry.folder + "/").starts_with(parts[1] + "/");
+    });
+    if (!entry.swap() && !shared)
+      spec.binds.push_back(entry.folder + ":" + entry.folder + ":rshared");
   }
 }
 
@@ -116,13 +163,7 @@ Service read_service(const std::string& name, const Value& value, const Config& 
   if (const Value* options = value.find("log_opt")) {
     for (auto& [key, option] : as_pairs(*options)) spec.log_opts[key] = option;
   }
-  if (const Value* variables = value.find("environment")) {
-    for (auto& [key, variable] : as_pairs(*variables)) {
-      // A bare name passes the value of rancher.environment on.
-      const auto* given = variable.empty() ? config.find("rancher.environment." + key) : nullptr;
-      spec.environment.emplace_back(key, given ? given->text() : expand(variable, config));
-    }
-  }
+  if (const Value* variables = value.find("environment")) add_variables(spec, *variables, config);
   if (const Value* labels = value.find("labels")) {
     for (auto& [key, label] : as_pairs(*labels)) spec.labels[key] = label;
   }
@@ -142,7 +183,39 @@ Service read_service(const std::string& name, const Value& value, const Config& 
   const std::string policy = text("restart");
   service.restart = service.system && policy == "always";
   if (!service.system && !policy.empty()) spec.restart = policy;
+  if (name == "console") {  // it writes its own
+    add_mounts(spec, config);
+  } else if (const Value* files = config.find("write_files")) {
+    service.files = Value::list();
+    std::ranges::copy_if(files->items(), std::back_inserter(service.files.items()),
+                         [&](const Value& entry) {
+                           const Value* where = entry.find("container");
+                           return where && where->text() == name;
+                         });
+  }
   return service;
+}
+
+// Through the engine, whatever the image is: a tar with nothing but the files, so that folders
+// that are there keep their owners and modes.
+void put_files(const Docker& docker, const std::string& id, const Service& service) {
+  const TempDir staging{"/run/ros"};
+  Config config;
+  config.tree.set("write_files", service.files);
+  std::vector<std::string> problems;
+  write_files(config, service.name, problems, staging.path());
+  std::vector<std::string> argv{"tar", "-C", staging.path().string(), "-cf", "-"};
+  const std::size_t bare = argv.size();
+  for (fs::recursive_directory_iterator it{staging.path()}, end; it != end; ++it) {
+    if (fs::is_regular_file(it->path()))
+      argv.push_back(fs::relative(it->path(), staging.path()).string());
+  }
+  try {
+    if (argv.size() > bare) docker.put_archive(id, capture(argv));
+  } catch (const std::exception& error) {
+    problems.push_back(fmt::format("write_files of service {}: {}", service.name, error.what()));
+  }
+  for (const auto& problem : problems) announce_error(problem);
 }
 
 }  // namespace
@@ -193,14 +266,21 @@ std::string ensure_container(const Docker& docker, Service service) {
   const std::string hash = sha256(create_body(service.spec) + image);
   service.spec.labels[kHashLabel] = hash;
   service.spec.labels["io.rancher.os.service"] = service.name;
-  for (const auto& container : docker.list(true)) {
-    if (container.name != service.container) continue;
-    const auto found = container.labels.find(kHashLabel);
-    const bool same = found != container.labels.end() && found->second == hash;
-    if (container.running() || (same && !service.rebuild)) return container.id;
-    docker.remove(container.id);
+  const auto containers = docker.list(true);
+  const auto old = std::ranges::find(containers, service.container, &Container::name);
+  std::string id;
+  if (old != containers.end()) {
+    const auto found = old->labels.find(kHashLabel);
+    if (old->running()) return old->id;
+    if (found != old->labels.end() && found->second == hash && !service.rebuild) {
+      id = old->id;
+    } else {
+      docker.remove(old->id);
+    }
   }
-  return docker.create(service.container, service.spec);
+  if (id.empty()) id = docker.create(service.container, service.spec);
+  if (!service.files.items().empty()) put_files(docker, id, service);
+  return id;
 }
 
 }  // namespace ros

@@ -19,17 +19,19 @@ struct Service {
   bool create_only = false;
   bool rebuild = false;  // a new container at each boot
   bool restart = false;  // started again when it ends
+  Value files;           // its entries of write_files
 };
 
 inline constexpr const char* kSystemImage = "rancher/os:latest";
 inline constexpr const char* kHashLabel = "io.rancher.os.hash";
 
-// Every service that is not switched off, in an order that respects after and
-// before; a cycle is broken and named in `problems`.
+// Every service that is not switched off, in an order that respects after and before; a cycle is
+// broken and named in `problems`. The console gets the folders of `mounts`.
 std::vector<Service> services_of(const Config& config, std::vector<std::string>& problems);
 
 // Makes the container that `service` describes, or keeps the one that is there
-// when it is the same; returns its id. `image_id` is part of what "same" means.
+// when it is the same; returns its id. The image's id is part of what "same" means. Unless it
+// runs, its files are written anew.
 std::string ensure_container(const Docker& docker, Service service);
 
 }  // namespace ros

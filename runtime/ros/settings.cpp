@@ -53,8 +53,9 @@ void write_one(const Value& entry, const fs::path& root) {
   unsigned user = kKeepOwner, group = kKeepOwner;
   if (const std::string owner = text("owner"); !owner.empty()) {
     const auto parts = split(owner, ':');
-    user = id_of(parts[0], root / "etc/passwd");
-    group = parts.size() > 1 ? id_of(parts[1], root / "etc/group") : kKeepOwner;
+    const fs::path accounts = fs::exists(root / "etc/passwd") ? root : "/";
+    user = id_of(parts[0], accounts / "etc/passwd");
+    group = parts.size() > 1 ? id_of(parts[1], accounts / "etc/group") : kKeepOwner;
   }
   const fs::path target = root / path.substr(1);
   const std::string content = decode_content(text("content"), text("encoding"));
@@ -63,6 +64,15 @@ void write_one(const Value& entry, const fs::path& root) {
   if (user != kKeepOwner || group != kKeepOwner) {
     if (::chown(target.c_str(), user, group) != 0) throw Error::from_errno("chown " + path);
   }
+}
+
+// As sysctl(8) reads names: dots and slashes change places when a dot comes first.
+std::string sysctl_path(std::string name) {
+  const auto first = name.find_first_of("./");
+  if (first != name.npos && name[first] == '.') {
+    for (char& c : name) c = c == '.' ? '/' : c == '/' ? '.' : c;
+  }
+  return "/proc/sys/" + name;
 }
 
 }  // namespace
@@ -77,28 +87,35 @@ void apply_hostname(const std::string& name) {
 }
 
 void apply_sysctl(const Config& config, std::vector<std::string>& problems) {
-  for (const auto& [name, value] : config.pairs("rancher.sysctl")) {
-    const std::string path =
-        "/proc/sys/" + (name.find('/') == std::string::npos ? replace_all(name, ".", "/") : name);
-    const Fd file{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
-    const std::string line = value + "\n";
-    if (!file || path.find("..") != std::string::npos ||
-        ::write(file.get(), line.data(), line.size()) < 0) {
-      problems.push_back(
-          fmt::format("rancher.sysctl: {}={}: {}", name, value, std::strerror(errno)));
-    }
+  const Value* map = config.find("rancher.sysctl");
+  if (!map) return;
+  for (const auto& [name, value] : map->members()) {
+    const std::string path = sysctl_path(name);
+    const std::string line = value.text() + "\n";
+    errno = EINVAL;
+    const Fd file{path.find("..") == path.npos ? ::open(path.c_str(), O_WRONLY | O_CLOEXEC) : -1};
+    if (file && ::write(file.get(), line.data(), line.size()) >= 0) continue;
+    const std::string reason =
+        errno == ENOENT ? "there is no such parameter" : std::strerror(errno);
+    problems.emplace_back(
+        Error{fmt::format("rancher.sysctl: {}={}: {}", name, value.text(), reason)}
+            .at(value.position())
+            .what());
   }
 }
 
 void load_modules(const Config& config, std::vector<std::string>& problems) {
-  for (const auto& entry : config.texts("rancher.modules")) {
-    auto argv = words(entry);
+  const Value* list = config.find("rancher.modules");
+  if (!list) return;
+  for (const auto& entry : list->is_scalar() ? std::vector{*list} : list->items()) {
+    auto argv = words(entry.text());
     if (argv.empty()) continue;
     argv.insert(argv.begin(), {"modprobe", "--"});
     try {
-      if (run(argv) != 0) problems.push_back("rancher.modules: cannot load " + entry);
+      run_program(argv);
     } catch (const Error& error) {
-      problems.emplace_back(error.what());
+      problems.emplace_back(
+          Error{fmt::format("rancher.modules: {}", error.what())}.at(entry.position()).what());
     }
   }
 }

@@ -12,7 +12,8 @@ void apply_sysctl(const Config& config, std::vector<std::string>& problems);
 void load_modules(const Config& config, std::vector<std::string>& problems);
 void bring_up_loopback();
 
-// write_files entries for `container` ("" and "console" mean the same).
+// write_files entries for `container` ("" and "console" mean the same), below `root`. Owners are
+// numbers, or names of its /etc, where it has one, or of this system.
 void write_files(const Config& config, const std::string& container,
                  std::vector<std::string>& problems, const fs::path& root = "/");
 

@@ -26,13 +26,12 @@ constexpr int kServiceSeconds = 5;
 // it stops them itself and remembers that they are to run at the next boot.
 void turn_live_restore_off(const Config& config) {
   pid_t pid = 0;
-  const auto text = std::string{trim(try_read_file("/run/docker.pid").value_or(""))};
+  const auto text = std::string{trim(try_read_file(user_docker_pid_file(config)).value_or(""))};
   std::from_chars(text.data(), text.data() + text.size(), pid);
   if (pid <= 1 || ::kill(pid, 0) != 0) return;
   const Docker user{kUserDocker};
   auto events = user.open_events(R"({"type":["daemon"],"event":["reload"]})");
-  write_file_atomically(kUserDockerConfig,
-                        user_docker_config(config, try_read_file(kDaemonJson).value_or(""), false));
+  write_file_atomically(kUserDockerConfig, user_docker_config(config, false));
   if (::kill(pid, SIGHUP) != 0) return;
   events.read();  // the reload event; or the daemon died, which serves as well
 }

@@ -84,8 +84,13 @@ void Supervisor::look_after(const Service& service) {
       reason = fmt::format("service {} ended with status {}", service.name, status);
       if (!service.restart || service.wait_for_end) {
         mark_started(service.name);
-        if (status != 0) announce_error(reason);
+        if (status != 0 && !stopping()) announce_error(reason);
         return;
+      }
+      if (status != 0 && !complained && !stopping() && pause > seconds{0}) {
+        announce_error(
+            fmt::format("{} again and again; see: ros service logs {}", reason, service.name));
+        complained = true;
       }
     } catch (const std::exception& error) {
       reason = fmt::format("service {}: {}", service.name, error.what());

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
@@ -14,9 +15,12 @@
 #include "runtime/ros/azure_report.h"
 #include "runtime/ros/console.h"
 #include "runtime/ros/datasource.h"
+#include "runtime/ros/docker_settings.h"
 #include "runtime/ros/head_start.h"
+#include "runtime/ros/mounts.h"
 #include "runtime/ros/settings.h"
 #include "runtime/ros/supervisor.h"
+#include "runtime/ros/system_docker.h"
 #include "runtime/ros/verbs.h"
 #include "runtime/ros/watch.h"
 
@@ -38,7 +42,9 @@ Config configure(std::optional<UserData>& data, std::vector<std::string>& proble
   if (data) {
     log::info("configuration from " + data->source);
     save_user_data(*data, problems);
+    const std::string before = daemon_settings(config, Dockerd::system);
     config = load_config();
+    if (daemon_settings(config, Dockerd::system) != before) restart_system_docker();
   }
   return config;
 }
@@ -67,22 +73,29 @@ bool has_ipv4(const std::vector<Address>& all) {
 // Keeps what came, and starts anew what has already used what was there before.
 void apply_user_data(const UserData& data, const FetchUrl& fetch,
                      std::vector<std::string>& problems) {
-  const std::string network = network_of(load_config());
+  const Config before = load_config();
   const std::string others = saved_user_data();
   log::info("configuration from " + data.source);
   save_user_data(data, problems, "/", fetch);
   const Docker docker{kSystemDocker};
   const Config config = load_config();
-  if (network_of(config) != network) docker.restart("network", kServiceSeconds);
+  const auto differs = [&](Dockerd which) {
+    return daemon_settings(config, which) != daemon_settings(before, which);
+  };
+  if (differs(Dockerd::system)) restart_system_docker();
+  if (network_of(config) != network_of(before)) docker.restart("network", kServiceSeconds);
   if (saved_user_data() == others) return;
+  mount_all(config, MountStage::boot, problems);
+  mount_all(config, MountStage::network, problems);
+  if (differs(Dockerd::user)) docker.restart("docker", kServiceSeconds);
   apply_hostname(hostname_of(config, load_metadata()));
   fs::remove(kConsoleDone);
   docker.restart("console", kServiceSeconds);
 }
 
 // What only the network has, once there is an address: a metadata service, or
-// what the user-data of a disk includes. The network, the host name and all that
-// the console does (keys, files, commands) count at once, the rest from the next
+// what the user-data of a disk includes. The network, mounts, settings of both Dockers, the host
+// name and all that the console does (keys, files, commands) count at once, the rest from the next
 // boot on.
 void configure_by_network(const std::optional<UserData>& local) {
   std::vector<std::string> problems;
@@ -112,6 +125,20 @@ void write_issue() {
   if (try_read_file("/etc/issue") != text) write_file_atomically("/etc/issue", text);
 }
 
+void mount_network(const Config& config) {
+  std::vector<std::string> problems;
+  mount_all(config, MountStage::network, problems);
+  for (const auto& problem : problems) announce_error(problem);
+}
+
+// What nobody waits for.
+void prepare_disks(const Config& config) {
+  std::vector<std::string> problems;
+  make_swap(config, problems);
+  grow_configured(config, problems);
+  for (const auto& problem : problems) announce_error(problem);
+}
+
 void say_ready() {
   announce(fmt::format("rancheros: ready in {:.2f} s", uptime()));
   for (const auto& address : addresses()) {
@@ -131,6 +158,7 @@ int sysinit_verb(const Arguments&) {
   Config config = configure(local, problems);
   log::set_debug(config.flag("rancher.debug"));
   problems.insert(problems.end(), config.problems.begin(), config.problems.end());
+  for (auto& line : settings_without_effect(config)) problems.push_back(std::move(line));
   bring_up_loopback();
   try {
     apply_hostname(hostname_of(config, load_metadata()));
@@ -140,6 +168,7 @@ int sysinit_verb(const Arguments&) {
   // For init, which knows no YAML.
   write_file("/run/ros/shutdown-timeout",
              fmt::format("{}\n", config.integer("rancher.shutdown_timeout", 60)));
+  mount_all(config, MountStage::boot, problems);  // user Docker may be kept on one
   auto services = services_of(config, problems);
   const bool restarted = fs::exists(kReady);
   if (!restarted && may_start_ahead(services)) {
@@ -155,6 +184,7 @@ int sysinit_verb(const Arguments&) {
   // The engine is starting; this fits beside it.
   apply_sysctl(config, problems);
   load_modules(config, problems);
+  std::thread{prepare_disks, config}.detach();
   if (!restarted) {
     for (const auto& problem : problems) announce_error(problem);
   }
@@ -163,6 +193,7 @@ int sysinit_verb(const Arguments&) {
   wait_for_engine(kUserDocker);
   if (!restarted) {
     supervisor.wait_until_tried();
+    confirm_system_docker();
     say_ready();
   }
   bool connected = !addresses().empty();
@@ -174,9 +205,14 @@ int sysinit_verb(const Arguments&) {
   bool ask_network =
       !restarted && (local ? needs_network(local->text) : has_network_sources(config));
   bool announced = connected && !restarted;
+  bool mount_by_network = true;
   auto known = announced ? addresses() : std::vector<Address>{};
   watch_addresses(-1, [&] {
     const auto now = addresses();
+    if (mount_by_network && !now.empty()) {
+      mount_by_network = false;
+      std::thread{mount_network, config}.detach();  // a server may take its time
+    }
     if (ask_network && has_ipv4(now)) {
       ask_network = false;
       configure_by_network(local);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/error.h"
@@ -15,6 +16,7 @@
 #include "runtime/base/text.h"
 #include "runtime/engine/docker.h"
 #include "runtime/ros/docker_networks.h"
+#include "runtime/ros/docker_settings.h"
 #include "runtime/ros/head_start.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/verbs.h"
@@ -24,7 +26,9 @@ namespace ros {
 namespace {
 
 constexpr int kPriority = -10;  // a nice value
-constexpr const char* kExecRoot = "/run/docker";
+constexpr const char* kOwnHost = "unix:///run/docker.sock";
+// A file that people may write; rancher.docker counts more.
+constexpr const char* kDaemonJson = "/etc/docker/daemon.json";
 
 // containerd runs on the host, and so do the runtimes it starts: every path of
 // a container (-v /any/where, its root) is taken there. The daemon therefore
@@ -37,39 +41,38 @@ void enter_host_files() {
 }
 
 std::string graph_of(const Config& config) {
-  return config.text("rancher.docker.graph", "/var/lib/docker");
+  return config.text("rancher.docker.data_root",
+                     config.text("rancher.docker.graph", "/var/lib/docker"));
+}
+
+std::string exec_root_of(const Config& config) {
+  return config.text("rancher.docker.exec_root", "/run/docker");
+}
+
+// The system itself speaks to user Docker through this one, whatever else it listens on.
+bool is_own_socket(std::string_view host) {
+  return host == "unix:///run/docker.sock" || host == "unix:///var/run/docker.sock";
 }
 
 }  // namespace
 
+std::string user_docker_pid_file(const Config& config) {
+  return config.text("rancher.docker.pid_file", "/run/docker.pid");
+}
+
+std::string user_docker_config(const Config& config, bool live_restore) {
+  const std::string own = config.text("rancher.docker.config_file", kDaemonJson);
+  return user_docker_config(config, try_read_file(own).value_or(""), live_restore);
+}
+
 std::string user_docker_config(const Config& config, std::string_view own, bool live_restore) {
-  const std::string docker = "rancher.docker.";
-  nlohmann::json json = nlohmann::json::parse(own, nullptr, false);
-  if (!json.is_object()) json = nlohmann::json::object();
-  const auto put_text = [&](const char* key, const char* name) {
-    if (auto text = config.text(docker + key); !text.empty()) json[name] = text;
-  };
-  const auto put_list = [&](const char* key, const char* name) {
-    if (auto list = config.texts(docker + key); !list.empty()) json[name] = list;
-  };
-  const auto put_flag = [&](const char* key, const char* name) {
-    if (const Value* value = config.find(docker + key)) {
-      if (const auto flag = value->as_bool()) json[name] = *flag;
-    }
-  };
-  put_text("bip", "bip");
-  put_text("bridge", "bridge");
-  put_text("group", "group");
-  put_text("log_driver", "log-driver");
-  put_text("storage_driver", "storage-driver");
-  put_list("host", "hosts");
-  put_list("insecure_registry", "insecure-registries");
-  put_list("registry_mirror", "registry-mirrors");
-  put_flag("debug", "debug");
-  put_flag("userland_proxy", "userland-proxy");
-  for (const auto& [key, value] : config.pairs(docker + "log_opts")) {
-    if (!json["log-opts"].is_object()) json["log-opts"] = nlohmann::json::object();
-    json["log-opts"][key] = value;
+  nlohmann::json json = daemon_json(config, Dockerd::user, own);
+  if (auto& hosts = json["hosts"]; !hosts.is_array()) {
+    json.erase("hosts");
+  } else if (std::ranges::none_of(hosts, [](const nlohmann::json& host) {
+               return host.is_string() && is_own_socket(host.get<std::string>());
+             })) {
+    hosts.push_back(kOwnHost);
   }
   json["live-restore"] = live_restore;
   // What stop-all leaves the daemon for its containers, within the overall limit.
@@ -79,19 +82,26 @@ std::string user_docker_config(const Config& config, std::string_view own, bool 
 }
 
 std::vector<std::string> user_docker_command(const Config& config) {
-  std::vector<std::string> argv{"dockerd",
-                                "--config-file",
-                                kUserDockerConfig,
-                                "--containerd",
-                                "/run/containerd/containerd.sock",
-                                "--data-root",
-                                graph_of(config),
-                                "--exec-root",
-                                kExecRoot,
-                                "--pidfile",
-                                "/run/docker.pid"};
+  std::vector<std::string> argv{
+      "dockerd",
+      "--config-file",
+      kUserDockerConfig,
+      "--containerd",
+      config.text("rancher.docker.containerd", "/run/containerd/containerd.sock"),
+      "--data-root",
+      graph_of(config),
+      "--exec-root",
+      exec_root_of(config),
+      "--pidfile",
+      user_docker_pid_file(config)};
+  bool listens = false;
   for (auto& argument : config.texts("rancher.docker.extra_args")) {
+    listens |= argument.starts_with("-H") || argument.starts_with("--host");
     argv.push_back(std::move(argument));
+  }
+  if (listens && std::ranges::none_of(argv, is_own_socket)) {
+    argv.push_back("-H");
+    argv.push_back(kOwnHost);
   }
   return argv;
 }
@@ -108,22 +118,12 @@ int user_docker_verb(const Arguments& arguments) {
   ::setpriority(PRIO_PROCESS, 0, kPriority);
   const Config config = load_config();
   const bool live_restore = config.flag("rancher.docker.live_restore", true);
-  write_file_atomically(
-      kUserDockerConfig,
-      user_docker_config(config, try_read_file(kDaemonJson).value_or(""), live_restore));
+  write_file_atomically(kUserDockerConfig, user_docker_config(config, live_restore));
   // No daemon ran since the machine started, so no container of its networks does.
-  if (!fs::exists(kExecRoot)) forget_default_networks(graph_of(config));
+  if (!fs::exists(exec_root_of(config))) forget_default_networks(graph_of(config));
   // Left behind by a daemon that was killed; a number may have a new owner by now.
-  fs::remove("/run/docker.pid");
-  std::vector<std::string> environment;
-  for (const auto& [name, value] : config.pairs("rancher.docker.environment")) {
-    environment.push_back(name + "=" + value);
-  }
-  for (const char* proxy : {"http_proxy", "https_proxy", "no_proxy"}) {
-    const auto value = config.text(fmt::format("rancher.network.{}", proxy));
-    if (!value.empty()) environment.push_back(fmt::format("{}={}", proxy, value));
-  }
-  exec(user_docker_command(config), environment);
+  fs::remove(user_docker_pid_file(config));
+  exec(user_docker_command(config), daemon_environment(config, Dockerd::user));
 }
 
 int wait_for_docker_verb(const Arguments& arguments) {

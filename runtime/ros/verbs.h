@@ -21,6 +21,7 @@ int wait_for_docker_verb(const Arguments& arguments);
 int early_config_verb(const Arguments& arguments);     // started by init: what it needs of YAML
 int bootcmd_verb(const Arguments& arguments);          // started by init, before the state
 int sysinit_verb(const Arguments& arguments);          // started by init; supervises the services
+int system_dockerd_verb(const Arguments& arguments);   // started by init; becomes system Docker
 int stop_all_verb(const Arguments& arguments);         // started by init when going down
 int recovery_verb(const Arguments& arguments);         // the same, for its recovery console
 int console_init_verb(const Arguments& arguments);     // main process of service console

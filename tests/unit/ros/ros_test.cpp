@@ -116,22 +116,6 @@ TEST_CASE("sshd takes passwords only when one is given") {
   CHECK(std::find(set.begin(), set.end(), "Port=2222") != set.end());
 }
 
-TEST_CASE("user Docker's file keeps what people wrote and what is configured") {
-  const Config config = config_of(
-      "rancher: {shutdown_timeout: 40, docker: {insecure_registry: ['10.0.2.2:5000'], debug: true, "
-      "log_opts: {max-size: 1m}}}");
-  const std::string text =
-      user_docker_config(config, R"({"dns":["10.0.0.1"],"debug":false,"log-opts":3})", true);
-  for (const char* part :
-       {"\"10.0.2.2:5000\"", "\"10.0.0.1\"", "\"debug\": true", "\"live-restore\": true",
-        "\"max-size\": \"1m\"", "\"shutdown-timeout\": 25"}) {
-    CAPTURE(text, part);
-    CHECK(text.find(part) != std::string::npos);
-  }
-  CHECK(user_docker_config(config, "{broken", false).find("\"live-restore\": false") !=
-        std::string::npos);
-}
-
 TEST_CASE("write_files writes what it can and names what it cannot") {
   TempDir root;
   write_file(root.path() / "etc/passwd", "rancher:x:1100:1100::/home/rancher:/bin/sh\n");
