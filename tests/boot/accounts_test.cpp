@@ -45,6 +45,9 @@ TEST_CASE("accounts: what was made and changed is right after a reboot", "[boot]
       "for i in $(seq 30); do cmp -s /etc/shadow /var/lib/rancher/accounts/shadow && exit; "
       "sleep 1; done; exit 1");
   // From now on without alice's key and in another order.
+  // And nothing listens at this proxy.
+  const std::string proxy = "http://127.0.0.1:9";
+  guest.root("ros config set rancher.network.https_proxy " + proxy);
   guest.root("ros config set users '[bob, {name: carol}, {name: alice, groups: docker}]'");
 
   guest.reboot();
@@ -52,4 +55,12 @@ TEST_CASE("accounts: what was made and changed is right after a reboot", "[boot]
   CHECK(guest.root("grep '^bob:' /etc/shadow") == hash);
   CHECK(guest.root(keys) == "ssh-ed25519 BBBB mine");
   CHECK(guest.run("stat -c %U /home/bob /home/joe") == "bob\njoe");
+
+  const auto pull = [&](const std::string& docker) {
+    return guest.try_run("sudo " + docker + " pull 192.0.2.1/image").output;
+  };
+  for (const char* docker : {"docker", "system-docker"})
+    CHECK_THAT(pull(docker), Catch::Contains("proxyconnect tcp: dial tcp 127.0.0.1:9"));
+  CHECK(guest.root("system-docker exec docker printenv HTTPS_PROXY https_proxy") ==
+        proxy + "\n" + proxy);
 }

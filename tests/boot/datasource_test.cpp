@@ -162,10 +162,13 @@ TEST_CASE("datasource: EC2 with tokens, then DigitalOcean, both at 169.254.169.2
   service.put("/latest/meta-data/public-keys", "0=test");
   service.put("/latest/meta-data/public-keys/0/openssh-key", key);
   service.put("/latest/meta-data/hostname", "given.example.internal");
-  service.put("/latest/user-data", "#cloud-config\nruncmd:\n  - echo ran > /etc/ran\n");
+  service.put("/latest/user-data",
+              "#cloud-config\nruncmd:\n  - echo ran > /etc/ran\n"
+              "rancher: {docker: {registry_mirror: ['http://192.0.2.9:5000']}}\n");
   guest.expect_ready();
   CHECK(guest.run("hostname") == "given.example.internal");
   await(guest, "[ -s /etc/ran ]");
+  await(guest, "docker info -f '{{.RegistryConfig.Mirrors}}' | grep -qF http://192.0.2.9:5000");
   for (const auto& request : service.requests()) {
     INFO(request);
     if (request.find(" /latest/") == request.npos) continue;  // DigitalOcean's, asked beside it

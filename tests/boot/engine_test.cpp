@@ -22,16 +22,25 @@ Machine virtio_vmdk(std::string name, const fs::path& folder) {
 TEST_CASE("engine: an image is pulled from a registry over the guest's network", "[boot]") {
   ros::TempDir dir;
   const int port = free_port();
-  ros::write_file(dir.path() / "registry.yml",
-                  fmt::format("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\n"
-                              "http:\n  addr: 127.0.0.1:{}\n",
-                              (dir.path() / "registry").string(), port));
+  ros::write_file(
+      dir.path() / "registry.yml",
+      fmt::format("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\n"
+                  "http:\n  addr: 127.0.0.1:{}\n"
+                  "auth:\n  htpasswd:\n    realm: tests\n    path: {}\n",
+                  (dir.path() / "registry").string(), port, (dir.path() / "users").string()));
+  ros::write_file(dir.path() / "users",
+                  "tester:$2b$05$abcdefghijklmnopqrstuuQbLfdQZSxZ9gjhA5V9o8Tyc6aQRO0Qi\n");
   Child registry{{"docker-registry", "serve", (dir.path() / "registry.yml").string()}};
 
   // Without TLS, so the box has to be told that it may: through its cloud-config.
   const std::string address = fmt::format("10.0.2.2:{}", port);
   auto machine = virtio_vmdk("registry", dir.path());
-  machine.user_data = "rancher:\n  docker:\n    insecure_registry: ['" + address + "']\n";
+  machine.user_data = fmt::format(
+      "rancher:\n"
+      "  docker: {{insecure_registry: ['{0}']}}\n"
+      "  system_docker: {{insecure_registry: ['{0}']}}\n"
+      "  registry_auths: {{'{0}': {{username: tester, password: opensesame}}}}\n",
+      address);
   Guest guest{machine};
   guest.expect_ready();
   make_image(guest);
@@ -42,6 +51,7 @@ TEST_CASE("engine: an image is pulled from a registry over the guest's network",
   guest.run(fmt::format("docker pull -q {}/spot", address));
   CHECK(guest.run(fmt::format("docker run --rm {}/spot /usr/bin/busybox echo pulled", address)) ==
         "pulled");
+  guest.root(fmt::format("system-docker pull -q {}/spot", address));
   INFO(registry.output());
   CHECK(registry.running());
 

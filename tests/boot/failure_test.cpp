@@ -83,12 +83,15 @@ TEST_CASE("failure: the state partition is corrupt", "[boot]") {
 TEST_CASE("failure: the cloud-config is bad", "[boot]") {
   auto machine = netbooted("bad-cloud-config", artifact("amd64", "initrd"));
   SECTION("a wrong type and an unknown key") {
-    machine.user_data = "hostname: [a, list]\nhostnmae: typo\n";
+    machine.user_data =
+        "hostname: [a, list]\nhostnmae: typo\n"
+        "rancher: {system_docker: {extra_args: [--nonsense]}}\n";
     Guest guest{machine};
     guest.expect("rancheros: .*hostname", seconds{420});
     guest.expect_ready();
     make_image(guest);  // the key of the same file lets us in
     check_whole(guest);
+    CHECK_THAT(guest.console(), Catch::Contains("system Docker did not start with"));
   }
   SECTION("not YAML") {
     machine.user_data = "write_files: [}\n  - : ::\n";
