@@ -183,6 +183,19 @@ Answer ask_all(const Config& config, const NetworkOptions& options) {
   }
 }
 
+// Whoever lists sources waits for one; silence about them would look like a box that hangs.
+std::string nobody_answered(const Config& config, const NetworkOptions& options) {
+  std::string names;
+  for (const auto& source : listed_sources(config, options.root)) {
+    if (is_network_source(source.name)) names += (names.empty() ? "" : ", ") + source.name;
+  }
+  const auto wait = wait_of(config, options);
+  return fmt::format(
+      "rancher.cloud_init.datasources: none of {} answered within {} s; list what this machine "
+      "has, or raise rancher.cloud_init.wait",
+      names, std::chrono::duration_cast<std::chrono::seconds>(wait).count());
+}
+
 // --- keeping it -----------------------------------------------------------------------
 
 // One that somebody wrote by hand is left alone unless the source has a network.
@@ -220,6 +233,8 @@ std::optional<UserData> fetch_network_user_data(const Config& config,
   try {
     Answer answer = ask_all(config, options);
     problems.insert(problems.end(), answer.problems.begin(), answer.problems.end());
+    if (!answer.reached && answer.problems.empty())
+      problems.push_back(nobody_answered(config, options));
     return std::move(answer.data);
   } catch (const std::exception& error) {  // no more threads or files
     problems.push_back(fmt::format("rancher.cloud_init.datasources: {}", error.what()));

@@ -73,7 +73,8 @@ Fetched fetch_with_curl(const std::string& url, const Fetch& how, const Patience
     return fmt::format("{:.3f}", static_cast<double>(time.count()) / 1000);
   };
   const Patience bounded = patience.at_most(std::chrono::minutes{5});
-  // -q: no ~/.curlrc. The status comes last, on a line of its own.
+  // -q: no ~/.curlrc. The status comes last, on a line of its own, with the peer's
+  // address, which is empty when there was no connection.
   std::vector<std::string> argv{"curl",
                                 "-q",
                                 "--silent",
@@ -89,7 +90,7 @@ Fetched fetch_with_curl(const std::string& url, const Fetch& how, const Patience
                                 "--max-filesize",
                                 std::to_string(kMaxDocument),
                                 "--write-out",
-                                "\n%{http_code}"};
+                                "\n%{http_code} %{remote_ip}"};
   if (how.follow) {
     argv.insert(argv.end(), {"--location", "--max-redirs", std::to_string(kMaxRedirections)});
   }
@@ -101,15 +102,16 @@ Fetched fetch_with_curl(const std::string& url, const Fetch& how, const Patience
     argv.insert(argv.end(), {"--header", fmt::format("{}: {}", name, value)});
   }
   argv.insert(argv.end(), {"--url", url});
-  auto [status, output] = capture_bounded(argv, how.body, kMaxDocument + 16, bounded, how.proxies);
+  auto [status, output] = capture_bounded(argv, how.body, kMaxDocument + 64, bounded, how.proxies);
   Fetched fetched;
-  if (status == 6 || status == 7) {
+  const auto end = std::min(output.rfind('\n'), output.size());
+  const auto last = words(output.substr(end));
+  if (status == 6 || status == 7 || (status == 28 && last.size() < 2)) {
     fetched.reason = reason_of(status);
     return fetched;
   }
   if (status != 0) throw Error{reason_of(status), Error::Kind::network};
-  const auto end = output.rfind('\n');
-  const std::string code = end == std::string::npos ? "" : output.substr(end + 1);
+  const std::string code = last.empty() ? "" : last[0];
   std::from_chars(code.data(), code.data() + code.size(), fetched.status);
   if (tftp) fetched.status = 200;  // it knows no status: all is well
   if (fetched.status == 0) throw Error{"no HTTP status", Error::Kind::network};

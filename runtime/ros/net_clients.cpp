@@ -6,20 +6,17 @@
 #include <cctype>
 
 #include "runtime/base/text.h"
+#include "runtime/ros/network_tree.h"
 
 namespace ros {
 namespace {
 
 constexpr const char* kFolder = "/run/ros/net/";
+constexpr const char* kModems = "rancher.network.modem_networks";
 
 std::optional<bool> flag(const Value& settings, const char* key) {
   const Value* value = settings.find(key);
   return value ? value->as_bool() : std::nullopt;
-}
-
-std::string text_of(const Value& settings, const char* key) {
-  const Value* member = settings.find(key);
-  return member ? member->text() : std::string{};
 }
 
 // dhcpcd.conf(5), the part for one interface.
@@ -40,10 +37,31 @@ std::string dhcp_block(const Interface& interface) {
   if (!adverts) text += "noipv6rs\n";
   if (!adverts && !v6.value_or(false)) text += "noipv6\n";
   if (v6) text += *v6 ? "ia_na\n" : "nodhcp6\n";
-  if (const auto metric = text_of(settings, "metric"); !metric.empty()) {
+  if (const auto metric = member_text(settings, "metric"); !metric.empty()) {
     text += fmt::format("metric {}\n", metric);
   }
   return text;
+}
+
+const Value* find_wifi(const Config& config, const std::string& name) {
+  const Value* all = config.find("rancher.network.wifi_networks");
+  return all ? all->find(name) : nullptr;
+}
+
+Client wifi_client(const std::string& interface, const Value& network,
+                   std::vector<Error>& problems) {
+  Client client;
+  client.file = kFolder + interface + ".wpa";
+  client.text = wpa_config(network, problems);
+  client.argv = {"wpa_supplicant", "-i", interface, "-c", client.file, "-D", "nl80211,wext"};
+  return client;
+}
+
+// Until a modem is there and has connected.
+Client modem_client(const Value& modem) {
+  std::string how = "apn=" + member_text(modem, "apn");
+  if (const auto more = member_text(modem, "extra_args"); !more.empty()) how += "," + more;
+  return {{"mmcli", "-m", "any", "--simple-connect=" + how}, true, "", ""};
 }
 
 }  // namespace
@@ -73,7 +91,7 @@ std::string dhcpcd_config(const std::vector<Interface>& interfaces) {
 }
 
 bool has_own_dhcp(const Interface& interface) {
-  return !words(text_of(interface.settings, "dhcp_args")).empty();
+  return !words(member_text(interface.settings, "dhcp_args")).empty();
 }
 
 Client dhcp_client(const std::vector<Interface>& interfaces) {
@@ -107,17 +125,16 @@ std::string wpa_config(const Value& network, std::vector<Error>& problems) {
                                       {"private_key_passwds", "private_key_passwd", true}};
   std::string text = "ctrl_interface=/run/wpa_supplicant\nupdate_config=0\nnetwork={\n";
   // As hexadecimal digits a name may have any character.
-  text += fmt::format("  ssid={}\n", hex(text_of(network, "ssid")));
+  text += fmt::format("  ssid={}\n", hex(member_text(network, "ssid")));
   const auto printable = [](const std::string& word) {
     return std::none_of(word.begin(), word.end(), [](unsigned char c) { return std::iscntrl(c); });
   };
   const auto add = [&](const std::string& name, const std::string& value, bool quoted,
                        const Value& where) {
     if (!printable(value)) {
-      problems.push_back(
-          Error{fmt::format("wifi_networks: {} has a control character", name), Error::Kind::input}
-              .at(where.position())
-              .hint("write the value on one line"));
+      problems.push_back(mistake(where,
+                                 fmt::format("wifi_networks: {} has a control character", name),
+                                 "write the value on one line"));
       return;
     }
     text +=
@@ -152,40 +169,36 @@ std::vector<Client> clients_of(const Config& config, const Interface& interface,
                                std::vector<Error>& problems) {
   std::vector<Client> clients;
   const auto& settings = interface.settings;
-  if (const auto name = text_of(settings, "wifi_network"); !name.empty()) {
-    const Value* all = config.find("rancher.network.wifi_networks");
-    const Value* network = all ? all->find(name) : nullptr;
-    if (network) {
-      Client client;
-      client.file = kFolder + interface.name + ".wpa";
-      client.text = wpa_config(*network, problems);
-      client.argv = {"wpa_supplicant", "-i", interface.name, "-c",
-                     client.file,      "-D", "nl80211,wext"};
-      clients.push_back(std::move(client));
+  if (const Value* name = settings.find("wifi_network"); name && !name->text().empty()) {
+    if (const Value* network = find_wifi(config, name->text())) {
+      clients.push_back(wifi_client(interface.name, *network, problems));
     } else {
-      problems.push_back(
-          Error{fmt::format("wifi_network of {}: there is no {}", interface.name, quote(name)),
-                Error::Kind::input}
-              .at(settings.find("wifi_network")->position())
-              .hint("describe it in rancher.network.wifi_networks"));
+      problems.push_back(mistake(
+          *name,
+          fmt::format("wifi_network of {}: there is no {}", interface.name, quote(name->text())),
+          "describe it in rancher.network.wifi_networks"));
     }
   }
-  const Value* modems = config.find("rancher.network.modem_networks");
-  if (const Value* modem = modems ? modems->find(interface.name) : nullptr) {
-    std::string how = "apn=" + text_of(*modem, "apn");
-    if (const auto more = text_of(*modem, "extra_args"); !more.empty()) how += "," + more;
-    clients.push_back({{"mmcli", "-m", "any", "--simple-connect=" + how}, true, "", ""});
-  }
+  if (const Value* modem = config.find(std::string{kModems} + "." + interface.name))
+    clients.push_back(modem_client(*modem));
   if (interface.asks && has_own_dhcp(interface)) {
     Client client;
     client.file = kFolder + interface.name + ".dhcpcd";
     client.text = dhcpcd_config({interface});
     client.argv = {"dhcpcd", "-B", "-q", "-f", client.file};
-    for (auto& word : words(text_of(settings, "dhcp_args"))) client.argv.push_back(std::move(word));
+    for (auto& word : words(member_text(settings, "dhcp_args")))
+      client.argv.push_back(std::move(word));
     client.argv.push_back(interface.name);
     clients.push_back(std::move(client));
   }
   return clients;
+}
+
+std::vector<Client> modem_daemons(const Config& config) {
+  const Value* modems = config.find(kModems);
+  if (!modems || modems->members().empty()) return {};
+  return {{{"dbus-daemon", "--system", "--nofork", "--nopidfile"}, false, "", ""},
+          {{"ModemManager"}, false, "", ""}};
 }
 
 std::string resolv_conf(const std::vector<std::string>& servers,

@@ -1,5 +1,6 @@
 // Programs that look after an interface while it is there: dhcpcd, wpa_supplicant
-// and, once, ModemManager's mmcli. Their arguments and files, without starting them.
+// and, once, mmcli, which has ModemManager connect it. Their arguments and files, without starting
+// them.
 #pragma once
 
 #include <string>
@@ -18,6 +19,10 @@ struct Client {
 
 std::vector<Client> clients_of(const Config& config, const Interface& interface,
                                std::vector<Error>& problems);
+
+// What rancher.network.modem_networks needs to be running: ModemManager, and the
+// message bus that it is spoken to by. None without that key.
+std::vector<Client> modem_daemons(const Config& config);
 
 // One dhcpcd for all interfaces that ask: it costs four processes, however many they
 // are, and takes care itself of those that come and go. One with dhcp_args, which

@@ -3,15 +3,14 @@
 #include "runtime/ros/net_plan.h"
 
 #include <fmt/format.h>
-#include <fnmatch.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <map>
-#include <set>
+#include <optional>
 
 #include "runtime/base/text.h"
-#include "runtime/ros/net_address.h"
+#include "runtime/ros/net_addressing.h"
+#include "runtime/ros/network_tree.h"
 
 namespace ros {
 namespace {
@@ -20,11 +19,6 @@ constexpr std::size_t kLongestName = 15;  // IFNAMSIZ - 1
 
 using Kind = Operation::Kind;
 
-std::string text_of(const Value& settings, const char* key) {
-  const Value* member = settings.find(key);
-  return member ? member->text() : std::string{};
-}
-
 // `bridge: true` means that it is one, `bridge: br0` that it joins one.
 bool is_bridge(const Value& settings) {
   const Value* value = settings.find("bridge");
@@ -32,43 +26,9 @@ bool is_bridge(const Value& settings) {
 }
 
 std::string master_of(const Value& settings) {
-  if (const auto bond = text_of(settings, "bond"); !bond.empty()) return bond;
+  if (const auto bond = member_text(settings, "bond"); !bond.empty()) return bond;
   const Value* bridge = settings.find("bridge");
   return bridge && !bridge->as_bool() ? bridge->text() : std::string{};
-}
-
-// What an entry matches: "mac:…" or "mac=…", a name or a pattern.
-std::string matcher_of(const std::string& key, const Value& settings) {
-  if (const auto match = text_of(settings, "match"); !match.empty()) return match;
-  if (const auto mac = text_of(settings, "mac"); !mac.empty()) return "mac:" + mac;
-  return key;
-}
-
-bool is_pattern(const std::string& matcher) {
-  return matcher.find_first_of("*?[") != std::string::npos;
-}
-bool means_mac(const std::string& matcher) {
-  return matcher.starts_with("mac:") || matcher.starts_with("mac=");
-}
-
-bool made_by_engine(const std::string& name) {
-  return name.starts_with("docker") || name.starts_with("veth") || name.starts_with("br-");
-}
-
-enum class Match { none, pattern, name, mac };
-
-Match match(const std::string& matcher, const Link& link) {
-  if (means_mac(matcher)) {
-    // These have the address of a card that is meant itself.
-    if (link.kind == "vlan" || link.kind == "bond" || link.kind == "bridge") return Match::none;
-    const std::string mac = matcher.substr(4);
-    if (::strcasecmp(mac.c_str(), link.mac.c_str()) == 0) return Match::mac;
-    return ::fnmatch(mac.c_str(), link.mac.c_str(), FNM_CASEFOLD) == 0 ? Match::pattern
-                                                                       : Match::none;
-  }
-  if (matcher == link.name) return Match::name;
-  if (link.name == "lo" || made_by_engine(link.name)) return Match::none;
-  return ::fnmatch(matcher.c_str(), link.name.c_str(), 0) == 0 ? Match::pattern : Match::none;
 }
 
 const Value& usual_table() {
@@ -104,10 +64,8 @@ class Planner {
     return link.kind == "vlan" ? 4 : 1;
   }
 
-  void problem(const Value& where, std::string what, std::string advice = {}) {
-    Error error = Error{std::move(what), Error::Kind::input}.at(where.position());
-    if (!advice.empty()) static_cast<void>(std::move(error).hint(std::move(advice)));
-    plan_.problems.push_back(std::move(error));
+  void problem(const Value& where, std::string what, std::string advice) {
+    plan_.problems.push_back(mistake(where, std::move(what), std::move(advice)));
   }
 
   bool good_name(const Value& where, const std::string& name) {
@@ -133,7 +91,7 @@ class Planner {
     for (const auto& [key, settings] : table_->members()) {
       const std::string name = matcher_of(key, settings);
       const bool bond = settings.find("bond_opts");
-      if ((bond || is_bridge(settings)) && !is_pattern(name) && !means_mac(name)) {
+      if ((bond || is_bridge(settings)) && is_name(name)) {
         const char* kind = bond ? "bond" : "bridge";
         if (good_name(settings, name))
           make(name, kind, fmt::format("link add dev {} type {}", name, kind));
@@ -144,7 +102,7 @@ class Planner {
       const Value* settings = find_settings(*table_, link);
       const std::string master = settings ? master_of(*settings) : "";
       if (master.empty() || !good_name(*settings, master)) continue;
-      const char* kind = text_of(*settings, "bond").empty() ? "bridge" : "bond";
+      const char* kind = member_text(*settings, "bond").empty() ? "bridge" : "bond";
       if (!made_.contains(master) && !present(master))
         make(master, kind, fmt::format("link add dev {} type {}", master, kind));
     }
@@ -155,25 +113,28 @@ class Planner {
     const Value* vlans = settings ? settings->find("vlans") : nullptr;
     if (!vlans) return;
     // `eth*` matches eth0.100 too, which must not get a VLAN 100 of its own.
-    const bool exact = text_of(*settings, "mac").empty() && table_->find(parent.name) == settings;
+    const bool exact =
+        member_text(*settings, "mac").empty() && table_->find(parent.name) == settings;
     if (parent.kind == "vlan" && !exact) return;
     for (const auto& list : vlans->as_texts()) {
       for (const auto& item : split(list, ',')) {
-        if (trim(item).empty()) continue;
-        const auto parts = split(trim(item), ':');
-        const auto id = Value::scalar(parts[0]).as_int();
-        if (!id || *id < 1 || *id > 4094 || parts.size() > 2) {
-          problem(*vlans, fmt::format("vlans of {}: {} is no VLAN", parent.name, quote(trim(item))),
-                  "write ID or ID:NAME, the ID from 1 to 4094");
-          continue;
-        }
-        const std::string child =
-            parts.size() > 1 ? parts[1] : fmt::format("{}.{}", parent.name, *id);
-        if (!good_name(*vlans, child)) continue;
-        make(child, "vlan",
-             fmt::format("link add link {} name {} type vlan id {}", parent.name, child, *id));
+        if (!trim(item).empty()) make_vlan(parent, *vlans, std::string{trim(item)});
       }
     }
+  }
+
+  // `item` is ID or ID:NAME.
+  void make_vlan(const Link& parent, const Value& where, const std::string& item) {
+    const auto parts = split(item, ':');
+    const auto id = Value::scalar(parts[0]).as_int();
+    if (!id || *id < 1 || *id > 4094 || parts.size() > 2) {
+      return problem(where, fmt::format("vlans of {}: {} is no VLAN", parent.name, quote(item)),
+                     "write ID or ID:NAME, the ID from 1 to 4094");
+    }
+    const std::string child = parts.size() > 1 ? parts[1] : fmt::format("{}.{}", parent.name, *id);
+    if (!good_name(where, child)) return;
+    make(child, "vlan",
+         fmt::format("link add link {} name {} type vlan id {}", parent.name, child, *id));
   }
 
   const Link* present(const std::string& name) const {
@@ -183,46 +144,37 @@ class Planner {
     return nullptr;
   }
 
+  // Nothing for an interface that is not ours to touch.
+  std::optional<Value> settings_for(const Link& link) const {
+    if (const Value* found = find_settings(*table_, link)) return with_wifi(*found);
+    if (made_.contains(link.name)) return Value::map();
+    // One that a modem is named for needs no other entry to ask for its address.
+    const Value* modems = config_.find("rancher.network.modem_networks");
+    if (!modems || !modems->find(link.name)) return std::nullopt;
+    Value settings = Value::map();
+    settings.set("dhcp", Value::scalar("true"));
+    return settings;
+  }
+
   void add(const Link& link) {
-    const Value* found = find_settings(*table_, link);
-    const auto made = made_.find(link.name);
-    if (!found && made == made_.end()) return;
+    auto found = settings_for(link);
+    if (!found) return;
     Interface interface;
     interface.name = link.name;
-    interface.settings = with_wifi(found ? *found : Value::map());
+    interface.settings = std::move(*found);
+    const auto made = made_.find(link.name);
     if (made != made_.end()) interface.made = made->second;
     const Value& settings = interface.settings;
-    auto& steps = interface.set_up;
-    const auto ip = [&](const std::string& line) { steps.push_back({Kind::ip, words(line)}); };
-
     if (!interface.made.empty() && !present(link.name)) {
       interface.make.push_back({Kind::ip, words(interface.made)});
       set_bond_options(interface);
     }
-    for (auto& step : commands_of(settings.find("pre_up"), link.name)) steps.push_back(step);
-    const std::string master = master_of(settings);
-    if (!master.empty() && master != link.master) {
-      ip(fmt::format("link set dev {} down", link.name));  // the kernel's condition for a bond
-      ip(fmt::format("link set dev {} master {}", link.name, master));
-    }
-    if (const Value* mtu = settings.find("mtu")) {
-      const auto size = mtu->as_int().value_or(0);
-      if (size >= 68 && size <= 65536) {  // RFC 791; the loopback's
-        ip(fmt::format("link set dev {} mtu {}", link.name, size));
-      } else {
-        problem(*mtu, fmt::format("mtu of {}: {} is not possible", link.name, mtu->text()),
-                "a number from 68 to 65536");
-      }
-    }
-    if (const Value* accept = settings.find("accept_ra")) {
-      steps.push_back({Kind::write,
-                       {fmt::format("/proc/sys/net/ipv6/conf/{}/accept_ra", link.name),
-                        accept->as_bool().value_or(true) ? "1" : "0"}});
-    }
-    ip(fmt::format("link set dev {} up", link.name));
     interface.asks = asks(link, settings);
+    interface.set_up = commands_of(settings.find("pre_up"), link.name);
+    set_link(link, interface);
+    const std::string master = master_of(settings);
     if (master.empty()) {
-      set_addresses(interface);
+      addressing_.add(interface);
     } else if (const Value* address = settings.find("address")) {
       problem(*address,
               fmt::format("{} is part of {} and has no address of its own", link.name, master),
@@ -232,12 +184,39 @@ class Planner {
     plan_.interfaces.push_back(std::move(interface));
   }
 
+  // What it is part of, its MTU, whether it heeds routers; then up.
+  void set_link(const Link& link, Interface& interface) {
+    const auto ip = [&](const std::string& line) {
+      interface.set_up.push_back({Kind::ip, words("link set dev " + link.name + " " + line)});
+    };
+    const std::string master = master_of(interface.settings);
+    if (!master.empty() && master != link.master) {
+      ip("down");  // the kernel's condition for a bond
+      ip("master " + master);
+    }
+    if (const Value* mtu = interface.settings.find("mtu")) {
+      const auto size = mtu->as_int().value_or(0);
+      if (size >= 68 && size <= 65536) {  // RFC 791; the loopback's
+        ip(fmt::format("mtu {}", size));
+      } else {
+        problem(*mtu, fmt::format("mtu of {}: {} is not possible", link.name, mtu->text()),
+                "a number from 68 to 65536");
+      }
+    }
+    if (const Value* accept = interface.settings.find("accept_ra")) {
+      interface.set_up.push_back({Kind::write,
+                                  {fmt::format("/proc/sys/net/ipv6/conf/{}/accept_ra", link.name),
+                                   accept->as_bool().value_or(true) ? "1" : "0"}});
+    }
+    ip("up");
+  }
+
   // A wireless network may have a fixed address of its own.
   Value with_wifi(Value settings) const {
-    const std::string name = text_of(settings, "wifi_network");
+    const std::string name = member_text(settings, "wifi_network");
     const Value* networks = config_.find("rancher.network.wifi_networks");
     const Value* network = networks && !name.empty() ? networks->find(name) : nullptr;
-    if (network && !text_of(*network, "address").empty()) {
+    if (network && !member_text(*network, "address").empty()) {
       for (const char* key : {"address", "gateway"}) {
         if (const Value* value = network->find(key)) settings.set(key, *value);
       }
@@ -273,128 +252,21 @@ class Planner {
     }
   }
 
-  void set_addresses(Interface& interface) {
-    const Value& settings = interface.settings;
-    std::vector<NetAddress> own;
-    const auto set = [&](const Value& where, const std::string& text) {
-      const auto address = parse_address(text);
-      if (!address || address->bits < 0) {
-        return problem(where, fmt::format("address of {}: {} is none", interface.name, quote(text)),
-                       "write ADDRESS/BITS, such as 192.0.2.10/24 or 2001:db8::10/64");
-      }
-      own.push_back(*address);
-      const bool has_broadcast = !address->v6 && address->bits < 31 && interface.name != "lo";
-      interface.set_up.push_back(
-          {Kind::ip, words(fmt::format("address replace {} {}dev {}", text,
-                                       has_broadcast ? "broadcast + " : "", interface.name))});
-    };
-    for (const char* key : {"address", "addresses"}) {
-      const Value* value = settings.find(key);
-      if (!value) continue;
-      for (const auto& text : value->as_texts()) {
-        if (!text.empty()) set(*value, text);
-      }
-    }
-    for (const char* key : {"gateway", "gateway_ipv6"}) {
-      const Value* value = settings.find(key);
-      if (value && !value->text().empty())
-        route(interface, own, *value, "default", value->text(), text_of(settings, "metric"));
-    }
-    const Value* routes = settings.find("routes");
-    if (!routes) return;
-    for (const Value& item : routes->items()) {
-      std::string metric = text_of(item, "metric");
-      if (metric.empty()) metric = text_of(settings, "metric");
-      route(interface, own, item, text_of(item, "to"), text_of(item, "via"), metric);
-    }
-  }
-
-  void route(Interface& interface, const std::vector<NetAddress>& own, const Value& where,
-             const std::string& to, const std::string& via, const std::string& metric) {
-    const auto target = parse_address(to);
-    const auto gateway = parse_address(via);
-    const bool anywhere = to == "default";
-    if ((!anywhere && !target) || (!via.empty() && (!gateway || gateway->bits >= 0)) ||
-        (anywhere && !gateway) || (target && gateway && target->v6 != gateway->v6)) {
-      return problem(
-          where,
-          fmt::format("route of {}: to {} via {} is none", interface.name, quote(to), quote(via)),
-          "a gateway is a plain address; routes are {to: NETWORK/BITS or default, "
-          "via: ADDRESS, metric: NUMBER}");
-    }
-    const auto number = Value::scalar(metric).as_int();
-    if (!metric.empty() && (!number || *number < 0 || *number > 0xffffffffLL)) {
-      return problem(where, fmt::format("metric of {}: {} is none", interface.name, quote(metric)),
-                     "a whole number; the smallest is preferred");
-    }
-    const bool v6 = gateway ? gateway->v6 : target->v6;
-    if (!routes_.insert(fmt::format("{} {} {}", v6, to, metric)).second) {
-      return problem(
-          where,
-          fmt::format("{} has the same route to {} as another interface", interface.name, to),
-          "give one of them a metric; the smallest is preferred");
-    }
-    std::string line = fmt::format("route replace {}", to);
-    if (anywhere && v6) line = "route replace ::/0";
-    if (gateway) line += " via " + via;
-    line += " dev " + interface.name;
-    if (!metric.empty()) line += " metric " + metric;
-    // A gateway outside of our own subnets (usual for /32) is still on this link.
-    const bool link_local = gateway && gateway->v6 && via.starts_with("fe80:");
-    if (gateway && !link_local &&
-        std::none_of(own.begin(), own.end(), [&](const auto& a) { return a.covers(*gateway); })) {
-      line += " onlink";
-    }
-    interface.set_up.push_back({Kind::ip, words(line)});
-  }
-
   const Config& config_;
   const std::vector<Link>& present_;
   std::vector<Link> links_;
   const Value* table_;
   std::map<std::string, std::string> made_;  // name -> line that makes it
-  std::set<std::string> routes_;
   NetworkPlan plan_;
+  Addressing addressing_{plan_.problems};
 };
 
 }  // namespace
 
-std::vector<Link> present_links(const fs::path& root) {
-  std::vector<Link> links;
-  boost::system::error_code ignored;
-  for (fs::directory_iterator it{root / "sys/class/net", ignored}, end; it != end;
-       it.increment(ignored)) {
-    const auto read = [&](const char* file) {
-      return std::string{trim(try_read_file(it->path() / file).value_or(""))};
-    };
-    Link link;
-    link.name = it->path().filename().string();
-    if (!fs::is_directory(it->path(), ignored)) continue;  // bonding_masters
-    link.mac = read("bonding_slave/perm_hwaddr");
-    if (link.mac.empty()) link.mac = read("address");
-    for (const auto& line : split(read("uevent"), '\n')) {
-      if (line.starts_with("DEVTYPE=")) link.kind = line.substr(8);
-    }
-    const fs::path master = fs::read_symlink(it->path() / "master", ignored);
-    link.master = master.filename().string();
-    link.index = static_cast<int>(Value::scalar(read("ifindex")).as_int().value_or(0));
-    if (link.index == 0) continue;  // it is just going
-    links.push_back(std::move(link));
-  }
-  return links;
-}
-
-const Value* find_settings(const Value& table, const Link& link) {
-  const Value* best = nullptr;
-  std::pair<Match, std::size_t> weight{Match::none, 0};
-  for (const auto& [key, settings] : table.members()) {
-    const std::string matcher = matcher_of(key, settings);
-    const std::pair found{match(matcher, link), matcher.size()};
-    if (found.first == Match::none || found <= weight) continue;
-    best = &settings;
-    weight = found;
-  }
-  return best;
+Error mistake(const Value& where, std::string what, std::string advice) {
+  Error error = Error{std::move(what), Error::Kind::input}.at(where.position());
+  if (!advice.empty()) static_cast<void>(std::move(error).hint(std::move(advice)));
+  return error;
 }
 
 Operations commands_of(const Value* list, const std::string& interface) {

@@ -8,19 +8,9 @@
 
 #include "runtime/base/error.h"
 #include "runtime/config/load.h"
+#include "runtime/ros/net_links.h"
 
 namespace ros {
-
-// A network interface of the kernel, as /sys/class/net shows it.
-struct Link {
-  std::string name;
-  std::string mac;     // the card's own, also while it is in a bond
-  std::string kind;    // DEVTYPE of its uevent: vlan, bond, bridge, wlan …; empty: a card
-  std::string master;  // the bond or bridge it is in
-  int index = 0;       // the kernel's; never used again for another link
-};
-
-std::vector<Link> present_links(const fs::path& root = "/");
 
 struct Operation {
   enum class Kind {
@@ -53,9 +43,8 @@ struct NetworkPlan {
 // plan: it stays down. Without any entry, eth* ask DHCP.
 NetworkPlan plan_network(const Config& config, const std::vector<Link>& present);
 
-// The settings for `link`, or nothing: an exact MAC weighs more than the exact
-// name, that more than a pattern, and of patterns the longest one wins.
-const Value* find_settings(const Value& table, const Link& link);
+// A mistake in the configuration, and where it is.
+Error mistake(const Value& where, std::string what, std::string advice = {});
 
 // Commands of pre_up, post_cmds …: a list is an argv, a text goes through the
 // shell; $iface stands for the interface.

@@ -114,8 +114,10 @@ class Network {
     int index = 0;  // 0: it was not there yet; one that cannot be made is not tried for ever
   };
 
+  void start_modem_daemons();
   void take_back();
   void settle();
+  void forget_gone(const std::vector<Link>& present);
   void apply(const std::vector<const Interface*>& fresh);
   void start_clients(const std::vector<const Interface*>& fresh);
   void finish_due();
@@ -144,6 +146,17 @@ void Network::record() const {
   nlohmann::json all = nlohmann::json::object();
   for (const auto& [name, applied] : applied_) all[name] = {applied.made, applied.settings};
   write_file_atomically(kRecord, all.dump() + "\n");
+}
+
+void Network::start_modem_daemons() {
+  auto daemons = modem_daemons(config_);
+  if (daemons.empty()) return;
+  if (!fs::exists("/usr/sbin/ModemManager")) {
+    announce_error("network: modem_networks needs the layer radio, which this image does not have");
+    return;
+  }
+  fs::create_directories("/run/dbus");
+  for (auto& daemon : daemons) children_.add("modems", std::move(daemon));
 }
 
 // What an earlier run of the service has set and this one would set otherwise.
@@ -210,17 +223,17 @@ void Network::start_clients(const std::vector<const Interface*>& fresh) {
   children_.add(kDhcp, std::move(client));
 }
 
-// Brings what is there in line with the plan.
-void Network::settle() {
-  const auto present = present_links();
-  const auto index_of = [&](const std::string& name) {
-    const auto link = std::find_if(present.begin(), present.end(),
-                                   [&](const Link& each) { return each.name == name; });
-    return link == present.end() ? 0 : link->index;
-  };
+// The kernel's number of an interface, which a later one of that name does not get.
+int index_of(const std::vector<Link>& present, const std::string& name) {
+  const auto link = std::find_if(present.begin(), present.end(),
+                                 [&](const Link& each) { return each.name == name; });
+  return link == present.end() ? 0 : link->index;
+}
+
+void Network::forget_gone(const std::vector<Link>& present) {
   for (auto it = applied_.begin(); it != applied_.end();) {
     int& index = it->second.index;
-    const int now = index_of(it->first);
+    const int now = index_of(present, it->first);
     if (index == 0 || index == now) {
       index = now;
       ++it;
@@ -231,13 +244,19 @@ void Network::settle() {
     pending_.erase(it->first);
     it = applied_.erase(it);
   }
+}
+
+// Brings what is there in line with the plan.
+void Network::settle() {
+  const auto present = present_links();
+  forget_gone(present);
   const auto plan = plan_network(config_, present);
   report(plan.problems);
   std::vector<const Interface*> fresh;
   for (const auto& interface : plan.interfaces) {
     const auto [it, is_new] = applied_.try_emplace(
         interface.name,
-        Applied{interface.made, to_yaml(interface.settings), index_of(interface.name)});
+        Applied{interface.made, to_yaml(interface.settings), index_of(present, interface.name)});
     if (is_new) fresh.push_back(&interface);
   }
   if (!fresh.empty()) apply(fresh);
@@ -287,6 +306,7 @@ int Network::serve() {
   carry_out(commands_of(config_.find("rancher.network.pre_cmds"), ""));
   guarded([&] { take_back(); });
   write_resolv_conf(config_);
+  guarded([&] { start_modem_daemons(); });
   guarded([&] { settle(); });
   bool stopping = false;
   while (!stopping || children_.any_running()) {
@@ -324,10 +344,6 @@ int netconf_verb(const Arguments&) {
       fs::remove(kProxyProfile);
     }
   });
-  if (const Value* modems = config.find("rancher.network.modem_networks");
-      modems && !modems->members().empty() && !fs::exists("/usr/bin/mmcli")) {
-    announce_error("network: modem_networks needs ModemManager, which this image does not have");
-  }
   return Network{std::move(config)}.serve();
 }
 

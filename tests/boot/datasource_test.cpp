@@ -42,10 +42,49 @@ void await_address(Guest& guest, const std::string& interface, const std::string
   await(guest, "ip address show dev " + interface + " | grep -qF " + address);
 }
 
+constexpr const char* kSources = "var/lib/rancher/conf/cloud-config.d/90-sources.yml";
+
+std::string sources_config(const std::string& list) {
+  return "rancher: {cloud_init: {datasources: [" + list + "]}}\n";
+}
+
 // For the next boot; what the datasources of this one said is kept beside it.
-void set_datasource(Guest& guest, const std::string& source) {
-  guest.root("echo 'rancher: {cloud_init: {datasources: [\"" + source +
-             "\"]}}' > /var/lib/rancher/conf/cloud-config.d/90-sources.yml");
+void set_datasource(Guest& guest, const std::string& list) {
+  guest.root("echo " + ros::quote(sources_config(list)) + " > /" + kSources);
+}
+
+// A server of ours that the guest finds at the address of a cloud's.
+class Service : public ros::test::HttpServer {
+ public:
+  // QEMU starts the program for each connection.
+  Service(const fs::path& folder, const std::string& address)
+      : forward_(folder / ("forward-" + address)), address_(address) {
+    const std::string port = url().substr(url().rfind(':') + 1);
+    ros::write_file(forward_,
+                    "exec 3<>/dev/tcp/127.0.0.1/" + port + "\ncat <&0 >&3 &\nexec cat <&3\n");
+  }
+  // Of QEMU's user network.
+  std::string option() const {
+    return ",guestfwd=tcp:" + address_ + ":80-cmd:/bin/bash " + forward_.string();
+  }
+  // Documents below `path`, by their names.
+  void put_below(const std::string& path, const std::map<std::string, std::string>& documents) {
+    for (const auto& [name, text] : documents) put(path + name, text);
+  }
+
+ private:
+  fs::path forward_;
+  std::string address_;
+};
+
+fs::path make_cd(const fs::path& folder, const std::string& label,
+                 const std::map<std::string, std::string>& files) {
+  const fs::path content = folder / label;
+  for (const auto& [name, text] : files) ros::write_file(content / name, text);
+  const fs::path cd = folder / (label + ".iso");
+  check_output({"xorriso", "-as", "mkisofs", "-quiet", "-V", label, "-J", "-r", "-o", cd.string(),
+                content.string()});
+  return cd;
 }
 
 }  // namespace
@@ -99,7 +138,7 @@ TEST_CASE("datasource: a config drive is a CD, then a source saved in cloud-conf
   CHECK_THAT(guest.run("ip -details link show dev tagged"),
              Catch::Contains("vlan protocol 802.1Q id 30"));
 
-  set_datasource(guest, "tftp:10.7.0.2/user-data");
+  set_datasource(guest, "'tftp:10.7.0.2/user-data'");
   guest.reboot();
   await(guest, "[ \"$(hostname)\" = named-by-tftp ]");
 }
@@ -135,7 +174,7 @@ TEST_CASE("datasource: NoCloud with its network-config, then a URL with a bridge
   CHECK_THAT(guest.run("ip address show dev eth1"), !Catch::Contains("192.0.2.9"));
 
   // Nobody there: the box says so and keeps what it has.
-  set_datasource(guest, "url:http://10.0.2.2:1/none");
+  set_datasource(guest, "'url:http://10.0.2.2:1/none'");
   guest.root("ros config set rancher.cloud_init.wait 3");
   guest.reboot();
   guest.expect("error: url http://10.0.2.2:1/none: ", seconds{180});
@@ -144,15 +183,9 @@ TEST_CASE("datasource: NoCloud with its network-config, then a URL with a bridge
 
 TEST_CASE("datasource: EC2 with tokens, then DigitalOcean, both at 169.254.169.254", "[boot]") {
   ros::TempDir dir;
-  ros::test::HttpServer service;
-  // QEMU starts this for each connection to the address of the services.
-  const fs::path forward = dir.path() / "forward";
-  ros::write_file(forward, "exec 3<>/dev/tcp/127.0.0.1/" +
-                               service.url().substr(service.url().rfind(':') + 1) +
-                               "\ncat <&0 >&3 &\nexec cat <&3\n");
+  Service service{dir.path(), "169.254.169.254"};
   auto box = machine("ec2-digitalocean", dir.path(), kClosed);
-  box.nic += ",net=169.254.169.0/24,restrict=on,guestfwd=tcp:169.254.169.254:80-cmd:/bin/bash " +
-             forward.string();
+  box.nic += ",net=169.254.169.0/24,restrict=on" + service.option();
   box.seed = Seed::none;
   box.arguments.back() += " rancher.cloud_init.datasources=[ec2,digitalocean]";
   Guest guest{box};
@@ -176,21 +209,191 @@ TEST_CASE("datasource: EC2 with tokens, then DigitalOcean, both at 169.254.169.2
     CHECK(has_token != request.starts_with("PUT "));
   }
 
+  service.clear();  // EC2 is listed first and says nothing any more
   service.put("/metadata/v1/user-data", "");
   service.put("/metadata/v1.json", R"({"hostname": "droplet", "interfaces": {
       "public": [{"mac": "52:54:00:12:34:56", "ipv4": {"ip_address": "169.254.169.15",
                   "netmask": "255.255.255.0", "gateway": "169.254.169.2"}}],
       "private": [{"mac": "52:54:00:00:00:01", "ipv4": {"ip_address": "192.0.2.6",
                    "netmask": "255.255.255.0"}}]}})");
-  // EC2 is listed first and says nothing any more.
-  service.put_raw("PUT /latest/api/token", {ros::test::HttpServer::answer(404, "")});
-  for (const char* gone : {"public-keys", "public-keys/0/openssh-key", "hostname"})
-    service.put_raw("GET /latest/meta-data/" + std::string{gone},
-                    {ros::test::HttpServer::answer(404, "")});
-  service.put_raw("GET /latest/user-data", {ros::test::HttpServer::answer(404, "")});
   guest.reboot();
   guest.expect("eth1 192.0.2.6", seconds{180});
   await(guest, "[ \"$(hostname)\" = droplet ]");
   await_address(guest, "eth1", "192.0.2.6/24");
   CHECK_THAT(guest.run("ip route show default"), Catch::Contains("via 169.254.169.2 dev eth0"));
+}
+
+TEST_CASE("datasource: GCE found by `*`, Azure with its report, Packet with its bond", "[boot]") {
+  ros::TempDir dir;
+  Service metadata{dir.path(), "169.254.169.254"};
+  Service wire_server{dir.path(), "168.63.129.16"};
+  auto box = machine("gce-azure-packet", dir.path(), kClosed);
+  box.nic += ",net=168.0.0.0/7,restrict=on" + metadata.option() + wire_server.option();
+  box.seed = Seed::none;
+  box.disks[0].path = state_disk(dir.path(), {{kSources, sources_config("'*'")}});
+  Guest guest{box};
+  const std::string key{ros::trim(ros::read_file(guest.folder() / "key.pub"))};
+
+  metadata.put_below(
+      "/computeMetadata/v1/",
+      {{"project/?recursive=true", R"({"attributes": {"ssh-keys": "root:ssh-rsa AAAA shared"}})"},
+       {"instance/?recursive=true",
+        R"({"hostname": "gce.example.internal", "attributes": {"ssh-keys": "alice:)" + key +
+            R"(", "startup-script": "#!/bin/sh\necho ran > /etc/by-gce"}})"}});
+  guest.expect_ready();
+  await(guest, "[ -s /etc/by-gce ]");
+  CHECK(guest.run("hostname") == "gce.example.internal");
+  CHECK(guest.run("grep -c ' shared$' .ssh/authorized_keys") == "1");
+
+  // "#cloud-config" that writes /etc/by-azure.
+  metadata.clear();
+  metadata.put("/metadata/instance?api-version=2021-02-01&format=json",
+               R"({"compute": {"name": "azure", "publicKeys": [], "customData":
+      "I2Nsb3VkLWNvbmZpZwpydW5jbWQ6IFtlY2hvIHJhbiA+IC9ldGMvYnktYXp1cmVdCg=="}})");
+  wire_server.put("/machine/?comp=goalstate",
+                  "<GoalState><Incarnation>1</Incarnation><Container><ContainerId>c-1"
+                  "</ContainerId><RoleInstanceList><RoleInstance><InstanceId>i-1</InstanceId>"
+                  "</RoleInstance></RoleInstanceList></Container></GoalState>");
+  wire_server.put_raw("POST /machine/?comp=health", {Service::answer(200, "")});
+  set_datasource(guest, "azure");
+  guest.reboot();
+  await(guest, "[ -s /etc/by-azure ]");
+  CHECK(guest.run("hostname") == "azure");
+  CHECK_THAT(wire_server.wait_for("POST /machine/?comp=health ", seconds{120}),
+             Catch::Contains("<ContainerId>c-1<") && Catch::Contains("<State>Ready<"));
+
+  // ssh comes through its bond. Packet's own are 802.3ad, which no emulated card can be part of.
+  metadata.clear();
+  metadata.put("/metadata", R"({"hostname": "packet", "network": {"bonding": {"mode": 1},
+      "interfaces": [{"name": "eth0", "mac": "52:54:00:12:34:56", "bond": "bond0"}],
+      "addresses": [{"public": true, "address": "168.0.2.15", "cidr": 7, "gateway": "168.0.2.2"},
+          {"public": false, "address": "10.64.3.5", "cidr": 31, "gateway": "10.64.3.4"}]}})");
+  set_datasource(guest, "'packet:http://169.254.169.254'");
+  guest.reboot();
+  guest.expect("bond0 168.0.2.15", seconds{180});
+  CHECK(guest.run("hostname") == "packet");
+  CHECK_THAT(guest.run("cat /proc/net/bonding/bond0"),
+             Catch::Contains("active-backup") && Catch::Contains("Slave Interface: eth0"));
+  CHECK_THAT(guest.run("ip route"), Catch::Contains("10.0.0.0/8 via 10.64.3.4 dev bond0"));
+}
+
+TEST_CASE(
+    "datasource: Exoscale by its firmware, Cloudstack's router, Aliyun after a broken OpenStack",
+    "[boot]") {
+  ros::TempDir dir;
+  Service metadata{dir.path(), "169.254.169.254"};
+  Service router{dir.path(), "169.254.169.1"};
+  Service aliyun{dir.path(), "100.100.100.200"};
+  auto box = machine("exoscale-cloudstack-aliyun", dir.path(),
+                     "net=100.100.100.0/24,restrict=on" + aliyun.option());
+  box.nic += ",net=169.254.169.0/24,restrict=on" + metadata.option() + router.option();
+  box.seed = Seed::none;
+  box.disks[0].path = state_disk(
+      dir.path(),
+      {{kSources, sources_config("")},
+       // Only the DHCP server has metadata in a Cloudstack, and QEMU's serves no HTTP.
+       {"var/lib/rancher/conf/cloud-config.d/80-router.yml",
+        "rancher: {network: {pre_cmds: [\"iptables -w -t nat -A OUTPUT -p tcp -d 169.254.169.2 "
+        "--dport 80 -j DNAT --to-destination 169.254.169.1\"]}}\n"}});
+  box.arguments.insert(box.arguments.end(), {"-smbios", "type=1,product=Exoscale Test"});
+  Guest guest{box};
+  const std::string key{ros::trim(ros::read_file(guest.folder() / "key.pub"))};
+
+  metadata.put("/1.0/meta-data/local-hostname", "exoscale");
+  metadata.put("/1.0/meta-data/public-keys", "0=test");
+  metadata.put("/1.0/meta-data/public-keys/0/openssh-key", key);
+  guest.expect_ready();
+  await(guest, "[ \"$(hostname)\" = exoscale ]");
+
+  metadata.clear();
+  router.put_below("/latest/", {{"meta-data/local-hostname", "cloudstack\n"},
+                                {"meta-data/public-keys", key + "\nssh-rsa AAAA router\n"}});
+  set_datasource(guest, "cloudstack");
+  guest.reboot();
+  await(guest, "[ \"$(hostname)\" = cloudstack ]");
+  await(guest, "grep -q ' router$' .ssh/authorized_keys");
+  CHECK_THAT(guest.console(), !Catch::Contains("error: "));
+
+  // A source whose documents are cut short is named, and the next one asked.
+  metadata.put_below("/openstack/latest/", {{"meta_data.json", R"({"hostname": "half)"},
+                                            {"network_data.json", R"({"links": [{"id": "a")"}});
+  aliyun.put_raw("PUT /latest/api/token", {Service::answer(200, "token-of-this-session")});
+  aliyun.put("/2016-01-01/meta-data/hostname", "aliyun");
+  set_datasource(guest, "openstack, aliyun");
+  guest.reboot();
+  for (const char* document : {"meta_data.json: it is no JSON", "network_data.json: it is no JSON"})
+    guest.expect("error: openstack .*" + std::string{document}, seconds{180});
+  await(guest, "[ \"$(hostname)\" = aliyun ]");
+  CHECK_THAT(aliyun.wait_for("GET /2016-01-01/meta-data/hostname ", seconds{1}),
+             Catch::Contains("X-aliyun-ecs-metadata-token: token-of-this-session\r\n"));
+}
+
+TEST_CASE("datasource: Proxmox' CD of any label, VMware's OVF environment, and nobody at all",
+          "[boot]") {
+  ros::TempDir dir;
+  auto box = machine("proxmox-ovf", dir.path(), kClosed);
+  make_key(box.key = dir.path() / "key");
+  const std::string keys = "#cloud-config\nssh_authorized_keys: ['" +
+                           std::string{ros::trim(ros::read_file(dir.path() / "key.pub"))} + "']\n";
+  box.nic += ",restrict=on";
+  box.disks[0].path = state_disk(dir.path(), {{kSources, sources_config("proxmox")}});
+  box.disks.push_back({.path = make_cd(dir.path(), "any",
+                                       {{"user-data", keys},
+                                        {"meta-data", "local-hostname: proxmox\n"},
+                                        {"network-config", R"(version: 1
+config:
+  - {type: physical, name: own, mac_address: "52:54:00:12:34:56", subnets: [{type: dhcp}]}
+  - type: physical
+    name: more
+    mac_address: "52:54:00:00:00:01"
+    mtu: 1300
+    subnets: [{type: static, address: 192.0.2.11/24}]
+  - type: vlan
+    name: tagged
+    vlan_link: more
+    vlan_id: 50
+    subnets: [{type: static, address: 203.0.113.11, netmask: 255.255.255.0}]
+  - {type: nameserver, address: [192.0.2.53], search: [example.internal]}
+)"}}),
+                       .bus = Bus::cdrom});
+  box.disks.push_back({.path = make_cd(dir.path(), "OVF ENV",
+                                       {{"ovf-env.xml", R"(<?xml version="1.0"?>
+<Environment xmlns="http://schemas.dmtf.org/ovf/environment/1"
+    xmlns:oe="http://schemas.dmtf.org/ovf/environment/1"><PropertySection>
+  <Property oe:key="guestinfo.hostname" oe:value="ovf"/>
+  <Property oe:key="guestinfo.interface.0.mac" oe:value="52:54:00:12:34:56"/>
+  <Property oe:key="guestinfo.interface.0.dhcp" oe:value="yes"/>
+  <Property oe:key="guestinfo.interface.1.mac" oe:value="52:54:00:00:00:01"/>
+  <Property oe:key="guestinfo.interface.1.ip.0.address" oe:value="192.0.2.12"/>
+  <Property oe:key="guestinfo.interface.1.ip.0.netmask" oe:value="255.255.255.0"/>
+  <Property oe:key="guestinfo.cloud-init.config.data" oe:value=")" +
+                                                            ros::replace_all(keys, "\n", "&#10;") +
+                                                            R"("/>
+</PropertySection></Environment>)"}}),
+                       .bus = Bus::cdrom});
+  box.arguments.insert(box.arguments.end(), {"-smbios", "type=1,manufacturer=VMware"});
+  Guest guest{box};
+  guest.expect_ready();
+  CHECK(guest.run("hostname") == "proxmox");
+  await_address(guest, "eth1", "192.0.2.11/24");
+  await_address(guest, "tagged", "203.0.113.11/24");
+  CHECK(guest.run("cat /sys/class/net/eth1/mtu") == "1300");
+  CHECK_THAT(guest.run("cat /etc/resolv.conf"),
+             Catch::Contains("search example.internal\nnameserver 192.0.2.53"));
+
+  set_datasource(guest, "");  // the firmware names VMware
+  guest.reboot();
+  CHECK(guest.run("hostname") == "ovf");
+  await_address(guest, "eth1", "192.0.2.12/24");
+  CHECK_THAT(guest.run("ip address show dev eth1"), !Catch::Contains("192.0.2.11"));
+  CHECK_THAT(guest.console(), !Catch::Contains("error: "));
+
+  // Ready comes first; what is known already counts on.
+  guest.monitor("eject -f disk2");  // the environment's, the third of its disks
+  guest.root("ros config set rancher.cloud_init.wait 3");
+  set_datasource(guest, "ec2, gce");
+  guest.reboot();
+  guest.expect("error: rancher.cloud_init.datasources: none of ec2, gce answered within 3 s",
+               seconds{180});
+  await_address(guest, "eth1", "192.0.2.12/24");
 }

@@ -160,6 +160,10 @@ void check_failover(Guest& guest) {
 
 void check_askers(Guest& guest) {
   await(guest, "ip address show dev eth7 | grep -qF 169.254.");
+  INFO("eth8 had no link at boot");
+  CHECK(guest.run("cat /sys/class/net/eth8/carrier") == "0");
+  CHECK_THAT(guest.run("ip address show dev eth8"), !Catch::Contains("10.6.0."));
+  guest.monitor("set_link net8 on");
   await(guest, "ip address show dev eth8 | grep -qF 10.6.0.");
   await(guest, "ip -6 address show dev eth6 | grep -qF fec0:");
   CHECK_THAT(guest.run("ip -6 address show dev eth8"), !Catch::Contains("fec0:"));
@@ -173,6 +177,7 @@ void check_askers(Guest& guest) {
 TEST_CASE("network: addresses, routes, VLANs, a bridge, a bond, DHCP and hooks", "[boot]") {
   ros::TempDir dir;
   Guest guest{machine(dir.path())};
+  guest.monitor("set_link net8 off");
   guest.expect_ready();
   check_cards(guest);
   check_virtual_links(guest);

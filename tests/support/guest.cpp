@@ -62,9 +62,12 @@ fs::path empty_disk(const fs::path& folder, std::uintmax_t size) {
   return path;
 }
 
-fs::path state_disk(const fs::path& folder) {
+fs::path state_disk(const fs::path& folder, const std::map<std::string, std::string>& files) {
   const fs::path path = empty_disk(folder, 2ULL << 30);
-  check_output({"mke2fs", "-q", "-t", "ext4", "-L", "RANCHER_STATE", path.string()});
+  const ros::TempDir content;
+  for (const auto& [name, text] : files) ros::write_file(content.path() / name, text);
+  check_output({"mke2fs", "-q", "-t", "ext4", "-L", "RANCHER_STATE", "-d", content.path().string(),
+                path.string()});
   return path;
 }
 

@@ -99,8 +99,9 @@ class Guest {
 // A copy-on-write disk over an artifact, which QEMU reads in its own format.
 fs::path overlay(const fs::path& folder, const fs::path& artifact, const std::string& format,
                  const std::string& size);
-// An ext4 file system without partitions, labelled for RancherOS' state.
-fs::path state_disk(const fs::path& folder);
+// An ext4 file system without partitions, labelled for RancherOS' state, with these
+// files by their paths in it.
+fs::path state_disk(const fs::path& folder, const std::map<std::string, std::string>& files = {});
 // A sparse empty disk.
 fs::path empty_disk(const fs::path& folder, std::uintmax_t size);
 // A new key of ssh, and KEY.pub beside it.

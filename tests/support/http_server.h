@@ -5,6 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -63,10 +67,28 @@ class HttpServer {
     answers_[line] = std::move(answers);
   }
 
-  // Heads of requests, each a text of lines.
+  // All documents, as if there never had been any.
+  void clear() {
+    const std::lock_guard lock{mutex_};
+    answers_.clear();
+  }
+
+  // Requests, each a text of lines and, behind an empty one, its body.
   std::vector<std::string> requests() const {
     const std::lock_guard lock{mutex_};
     return requests_;
+  }
+  // The first request that starts with `line`; "" when there is none in time.
+  std::string wait_for(const std::string& line, std::chrono::seconds limit) const {
+    std::unique_lock lock{mutex_};
+    std::string found;
+    came_.wait_for(lock, limit, [&] {
+      const auto request = std::find_if(requests_.begin(), requests_.end(),
+                                        [&](const auto& each) { return each.starts_with(line); });
+      if (request != requests_.end()) found = *request;
+      return !found.empty();
+    });
+    return found;
   }
 
  private:
@@ -74,14 +96,7 @@ class HttpServer {
     for (;;) {
       const Fd peer{::accept4(listener_.socket.get(), nullptr, nullptr, SOCK_CLOEXEC)};
       if (!peer) return;
-      std::string request;
-      char buffer[4096];
-      while (request.find("\r\n\r\n") == std::string::npos) {
-        const auto count = ::read(peer.get(), buffer, sizeof buffer);
-        if (count <= 0) break;
-        request.append(buffer, static_cast<std::size_t>(count));
-      }
-      const std::string text = take_answer(request);
+      const std::string text = take_answer(read_request(peer));
       for (std::size_t sent = 0; sent < text.size();) {
         const auto count = ::send(peer.get(), text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
         if (count <= 0) break;
@@ -90,9 +105,29 @@ class HttpServer {
     }
   }
 
+  // Its head, and as much of a body as the head promises.
+  static std::string read_request(const Fd& peer) {
+    std::string request;
+    std::size_t wanted = std::string::npos;
+    while (request.size() < wanted) {
+      char buffer[4096];
+      const auto count = ::read(peer.get(), buffer, sizeof buffer);
+      if (count <= 0) break;
+      request.append(buffer, static_cast<std::size_t>(count));
+      const auto end = request.find("\r\n\r\n");
+      if (end == std::string::npos) continue;
+      const std::string name = "Content-Length: ";
+      const auto length = request.find(name);
+      wanted = end + 4;
+      if (length < end) wanted += std::strtoul(&request[length + name.size()], nullptr, 10);
+    }
+    return request;
+  }
+
   std::string take_answer(const std::string& request) {
     const std::lock_guard lock{mutex_};
     requests_.push_back(request);
+    came_.notify_all();
     const auto found = answers_.find(request.substr(0, request.find(" HTTP/")));
     if (found == answers_.end()) return answer(404, "not found");
     Answers& answers = found->second;
@@ -102,6 +137,7 @@ class HttpServer {
   }
 
   mutable std::mutex mutex_;
+  mutable std::condition_variable came_;
   std::map<std::string, Answers> answers_;
   std::vector<std::string> requests_;
   Listener listener_;

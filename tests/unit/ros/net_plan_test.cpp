@@ -152,6 +152,56 @@ TEST_CASE("network clients: an interface with dhcp_args has a dhcpcd of its own"
   CHECK(clients_of(config, plan.interfaces[1], problems).empty());
 }
 
+TEST_CASE("network clients: a modem needs its daemons and no entry of its own") {
+  const Config config = config_of(
+      "rancher: {network: {modem_networks: {wwan0: {apn: internet.example, "
+      "extra_args: 'user=me,password=x'}}}}");
+  const auto plan = plan_network(config, cards({"eth0", "wwan0", "wwan1"}));
+  REQUIRE(names(plan) == std::vector<std::string>{"eth0", "wwan0"});
+  CHECK(plan.interfaces[1].asks);
+  std::vector<Error> problems;
+  const auto clients = clients_of(config, plan.interfaces[1], problems);
+  REQUIRE(clients.size() == 1);
+  CHECK(clients[0].once);
+  CHECK(join(clients[0].argv, " ") ==
+        "mmcli -m any --simple-connect=apn=internet.example,user=me,password=x");
+  REQUIRE(modem_daemons(config).size() == 2);
+  CHECK(modem_daemons(config)[1].argv == std::vector<std::string>{"ModemManager"});
+  CHECK(modem_daemons(config_of("hostname: x")).empty());
+}
+
+TEST_CASE("network clients: a wireless network is written as wpa_supplicant reads it") {
+  const Config config = config_of(
+      "rancher: {network: {interfaces: {wlan0: {wifi_network: home}, wlan1: {wifi_network: hme}}, "
+      "wifi_networks: {home: {ssid: 'a \"b', psk: 'a secret', priority: 2, address: 10.5.0.9/24, "
+      "gateway: 10.5.0.1, phases: [one, two], ca_certs: [/a, /b]}, "
+      "hex: {ssid: x, psk: '" +
+      std::string(64, 'a') + "'}, open: {ssid: x}, bad: {ssid: x, psk: \"a\\nb\"}}}}");
+  const auto plan = plan_network(config, cards({"wlan0", "wlan1"}));
+  REQUIRE(plan.interfaces.size() == 2);
+  CHECK_FALSE(plan.interfaces[0].asks);  // the network has a fixed address
+  CHECK_THAT(steps(plan), Catch::Contains("address replace 10.5.0.9/24 broadcast + dev wlan0\n"
+                                          "route replace default via 10.5.0.1 dev wlan0"));
+  std::vector<Error> problems;
+  const auto clients = clients_of(config, plan.interfaces[0], problems);
+  CHECK(problems.empty());
+  REQUIRE(clients.size() == 1);
+  CHECK(clients[0].text ==
+        "ctrl_interface=/run/wpa_supplicant\nupdate_config=0\nnetwork={\n  ssid=61202262\n"
+        "  psk=\"a secret\"\n  priority=2\n  phase1=\"one\"\n  phase2=\"two\"\n"
+        "  ca_cert=\"/a\"\n  ca_cert2=\"/b\"\n}\n");
+  CHECK(clients_of(config, plan.interfaces[1], problems).empty());
+  REQUIRE(problems.size() == 1);
+  CHECK_THAT(problems[0].what(), Catch::Contains("c.yml:1:") && Catch::Contains("there is no hme"));
+  const auto wpa = [&](const char* name) {
+    return wpa_config(*config.find(std::string{"rancher.network.wifi_networks."} + name), problems);
+  };
+  CHECK_THAT(wpa("hex"), Catch::Contains("psk=" + std::string(64, 'a') + "\n"));
+  CHECK_THAT(wpa("open"), Catch::Contains("key_mgmt=NONE\n"));
+  CHECK_THAT(wpa("bad"), !Catch::Contains("psk"));
+  CHECK(problems.size() == 2);
+}
+
 TEST_CASE("network clients: only a proper name becomes the host name") {
   CHECK(is_host_name("box.lan"));
   CHECK_FALSE(is_host_name(""));
