@@ -11,10 +11,10 @@ LANES    ?= 2
 CTEST     = ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 
 .DEFAULT_GOAL := help
-.PHONY: help image build test check boot bench lint fmt asan fuzz install clean setup setup-test
+.PHONY: help image build test check boot test-matrix bench lint fmt asan fuzz install clean setup setup-test
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Variables: PLATFORM=$(PLATFORM) COMPRESS=release|fast OUT=$(OUT) JOBS=$(JOBS) PREFIX=/usr/local T=$(T)"
 
 image: build ## build the artifacts of PLATFORM into out/PLATFORM/
@@ -43,6 +43,9 @@ check: build ## unit and command line tests only (seconds)
 
 boot: build ## boot and image tests of what is in out/
 	$(CTEST) -j $(LANES) -L 'boot|images' --output-junit results-boot.xml
+
+test-matrix: build ## boot every image of a disk that is in out/ (an hour), with a table of times
+	$(BUILD)/test_boot "image:*" --durations yes
 
 bench: ## the figures, each beside its bound and a baseline of this run
 	@ci/setup build bench

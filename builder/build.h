@@ -12,5 +12,6 @@ int update_lock(const Request& request);
 int list_platforms(const Request& request);
 int lint(const Request& request);
 int boot(const Request& request);
+int verify(const Request& request);  // 1 when something is wrong
 
 }  // namespace rosbuild

@@ -14,9 +14,15 @@ constexpr std::uint64_t kMiB = 1024 * 1024;
 // Room for the boot partitions with two versions; what a build really needs is
 // known, and checked, when its content is.
 constexpr std::uint64_t kSmallestDisk = 1024 * kMiB;
-constexpr std::uint64_t kLargestDisk = 2048 * 1024 * kMiB;  // what every importer of vmdk takes
+constexpr std::uint64_t kGiB = 1024 * kMiB;
 
-bool is_disk(Format format) { return format == Format::vmdk; }
+// The largest disk of a format: what VHD can say, and what every importer of the others takes.
+std::uint64_t largest_disk(Format format) {
+  const bool vhd =
+      format == Format::vhd || format == Format::vhd_fixed || format == Format::vhd_zip;
+  return (vhd ? 2040 : 2048) * kGiB;
+}
+
 bool has_command_line(Format format) { return is_disk(format) || format == Format::iso; }
 
 // Heirs of a platform have its faults as well; each is reported where it
@@ -53,8 +59,13 @@ void check_size(const ArtifactSpec& artifact, Once& problems) {
   else if (size < kSmallestDisk)
     problems.add(at, fmt::format("a disk of {} MiB is too small", size / kMiB),
                  "1GiB is the least");
-  else if (size > kLargestDisk)
-    problems.add(at, fmt::format("a disk of {} MiB is too large", size / kMiB), "2TiB is the most");
+  else if (size > largest_disk(artifact.format))
+    problems.add(
+        at, fmt::format("a disk of {} MiB is too large", size / kMiB),
+        fmt::format("{}GiB is the most for {}", largest_disk(artifact.format) / kGiB, format));
+  else if (artifact.format == Format::gce && size % kGiB != 0)
+    problems.add(at, fmt::format("a disk of {} MiB is not whole GiB", size / kMiB),
+                 fmt::format("Google's cloud takes no other; {}GiB is next", size / kGiB + 1));
 }
 
 void check_layers(const Recipes& recipes, const Platform& platform, Once& problems) {

@@ -130,6 +130,7 @@ class Interface {
     add_recipes(verb("list", "Show platforms and their artifacts", Verb::list));
     add_recipes(verb("lint", "Check recipes, platforms and locks", Verb::lint));
     add_boot();
+    add_verify();
   }
 
   std::variant<Request, std::string> parse(std::vector<std::string> arguments) {
@@ -223,6 +224,12 @@ class Interface {
     boot.footer(kBootFooter);
   }
 
+  void add_verify() {
+    auto& verify =
+        verb("verify", "Tell what an artifact is and what is wrong with it", Verb::verify);
+    verify.add_option("path", texts_.path, "Artifact, or folder of them")->type_name("PATH");
+  }
+
   static void repeatable(CLI::App& app, const std::string& name, std::vector<std::string>& into,
                          const std::string& description, const std::string& type) {
     app.add_option(name, into, description)->type_name(type)->allow_extra_args(false);
@@ -268,7 +275,10 @@ class Interface {
       throw usage("--platform is missing", "`rosbuild list` shows the platforms");
     if (request_.verb == Verb::boot && texts_.path.empty())
       throw usage("what shall be booted?", "as in: rosbuild boot out/vmware/rancheros.vmdk");
-    if (request_.verb != Verb::boot) request_.recipes = find_recipes(texts_.recipes);
+    if (request_.verb == Verb::verify && texts_.path.empty())
+      throw usage("what shall be verified?", "as in: rosbuild verify out/gce");
+    if (request_.verb != Verb::boot && request_.verb != Verb::verify)
+      request_.recipes = find_recipes(texts_.recipes);
     request_.output = texts_.output;
     request_.jobs = texts_.jobs.empty() ? std::max(1U, std::thread::hardware_concurrency())
                                         : parse_number<unsigned>("--jobs", texts_.jobs, 1, 256);

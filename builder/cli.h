@@ -12,7 +12,7 @@ namespace rosbuild {
 
 namespace fs = ros::fs;
 
-enum class Verb { image, lock, list, lint, boot };
+enum class Verb { image, lock, list, lint, boot, verify };
 enum class Compression { fast, release };
 enum class Firmware { bios, uefi, secure_boot };
 
@@ -23,7 +23,7 @@ struct PortForward {
 
 struct Request {
   Verb verb = Verb::list;
-  fs::path recipes;    // holds recipes/ and platforms/; empty for `boot`
+  fs::path recipes;    // holds recipes/ and platforms/; empty for `boot` and `verify`
   std::string mirror;  // --mirror, or empty (see find_mirror)
 
   // image
@@ -37,8 +37,9 @@ struct Request {
   bool update = false;  // resolve anew although the lock fits
   std::string arch = "amd64";
 
+  fs::path path;  // boot, verify
+
   // boot
-  fs::path path;
   unsigned memory_mb = 1024;
   Firmware firmware = Firmware::bios;
   std::vector<PortForward> forwards;

@@ -19,6 +19,8 @@ int dispatch(const rosbuild::Request& request) {
       return rosbuild::lint(request);
     case rosbuild::Verb::boot:
       return rosbuild::boot(request);
+    case rosbuild::Verb::verify:
+      return rosbuild::verify(request);
   }
   return 1;
 }

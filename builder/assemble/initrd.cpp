@@ -28,7 +28,6 @@ Tree early_initrd(const InitrdSpec& spec) {
   file("init", spec.init, 0755);
   file("bin/busybox", spec.busybox, 0755);
   link("bin/sh", "busybox");
-  file("manifest", spec.manifest, 0644);
   tree.merge(spec.modules);
   tree.clamp_times(spec.epoch);
   return tree;

@@ -1,5 +1,6 @@
-// The early initrd: init and the modules needed to reach any supported root.
-// The layers are elsewhere: on the medium, or in a second archive behind it.
+// The early initrd: init and the modules needed to reach any supported root, the same
+// for all platforms. Archives behind it hold a platform's manifest and, for the
+// network, its layers, which otherwise are on the medium.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +12,9 @@
 namespace rosbuild {
 
 struct InitrdSpec {
-  Content init;          // static program, becomes /init
-  Content busybox;       // static program, becomes /bin/busybox; /bin/sh is a link
-  Tree modules;          // select_modules(…)
-  std::string manifest;  // text of /manifest
+  Content init;     // static program, becomes /init
+  Content busybox;  // static program, becomes /bin/busybox; /bin/sh is a link
+  Tree modules;     // select_modules(…)
   std::int64_t epoch = 0;
 };
 

@@ -18,8 +18,8 @@ namespace {
 
 const std::vector<std::string> kArchitectures{"amd64", "arm64"};
 const std::vector<std::string> kDatasources{
-    "aliyun",   "azure", "cloudstack", "configdrive", "digitalocean", "ec2",
-    "exoscale", "gce",   "nocloud",    "openstack",   "packet"};
+    "aliyun", "azure",   "cloudstack", "configdrive", "digitalocean", "ec2",   "exoscale",
+    "gce",    "nocloud", "openstack",  "packet",      "proxmox",      "vmware"};
 constexpr const char* kChecksums = "checksums.txt";
 
 struct Words {  // a list that may be replaced (`key`) and appended to (`+key`)
@@ -49,6 +49,7 @@ struct Draft {
   Words cmdline;
   Words datasources;
   std::vector<ArtifactDraft> artifacts;
+  bool more_artifacts = false;  // than the inherited ones
 };
 
 // By name; nothing for a file that could not be read.
@@ -143,8 +144,12 @@ Draft read_draft(const Node& document, const std::string& stem,
   draft.layers = read_words(reader, "layers");
   draft.cmdline = read_words(reader, "cmdline");
   draft.datasources = read_words(reader, "datasources");
-  if (const auto* artifacts = reader.find("artifacts"))
-    draft.artifacts = read_artifacts(*artifacts, problems);
+  const auto* artifacts = reader.find("artifacts");
+  const auto* more = reader.find("+artifacts");
+  if (artifacts && more)
+    problems.add(problem(more->at, "'artifacts' and '+artifacts' exclude each other"));
+  draft.more_artifacts = more != nullptr;
+  if (artifacts || more) draft.artifacts = read_artifacts(artifacts ? *artifacts : *more, problems);
   reader.finish();
 
   if (!draft.arch.value.empty() &&
@@ -184,6 +189,7 @@ Platform merge(Platform platform, const Draft& draft, ros::Problems& problems) {
   std::vector<Text> inherited;
   for (const auto& name : platform.datasources) inherited.push_back({name, {}});
   platform.datasources = values(draft.datasources.over(inherited));
+  if (!draft.artifacts.empty() && !draft.more_artifacts) platform.artifacts.clear();
   for (const auto& artifact : draft.artifacts) merge_artifact(platform, artifact, problems);
 
   std::set<std::string> seen;
@@ -269,10 +275,20 @@ std::vector<std::string> names_of(const std::map<std::string, Value>& map) {
 
 const std::vector<std::pair<Format, std::string>>& formats() {
   static const std::vector<std::pair<Format, std::string>> all{
-      {Format::kernel, "kernel"}, {Format::initrd, "initrd"}, {Format::rootfs, "rootfs"},
-      {Format::iso, "iso"},       {Format::vmdk, "vmdk"},
+      {Format::kernel, "kernel"},   {Format::initrd, "initrd"},
+      {Format::rootfs, "rootfs"},   {Format::iso, "iso"},
+      {Format::raw, "raw"},         {Format::qcow2, "qcow2"},
+      {Format::vmdk, "vmdk"},       {Format::ova, "ova"},
+      {Format::vhd, "vhd"},         {Format::vhd_fixed, "vhd-fixed"},
+      {Format::vhd_zip, "vhd-zip"}, {Format::vhdx, "vhdx"},
+      {Format::gce, "gce"},         {Format::zip, "zip"},
   };
   return all;
+}
+
+bool is_disk(Format format) {
+  return format != Format::kernel && format != Format::initrd && format != Format::rootfs &&
+         format != Format::iso;
 }
 
 const std::string& name_of(Format format) {

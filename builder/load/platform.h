@@ -1,8 +1,8 @@
 // What platforms/ says: for which machine, which layers, which artifacts.
 //
 // A platform may extend another. Plain keys replace what is inherited,
-// `artifacts` merge by name, and `+layers`, `+cmdline`, `+datasources` (and
-// `+cmdline` of an artifact) append. A Platform here is the merged result.
+// `+layers`, `+cmdline`, `+datasources` (and `+cmdline` of an artifact) append,
+// and `+artifacts` merge by name. A Platform here is the merged result.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,25 @@
 
 namespace rosbuild {
 
-enum class Format { kernel, initrd, rootfs, iso, vmdk };
+// What an artifact is: a part to netboot, a medium, or an image of a disk.
+enum class Format {
+  kernel,
+  initrd,
+  rootfs,
+  iso,
+  raw,
+  qcow2,
+  vmdk,       // streamOptimized
+  ova,        // of the vmdk
+  vhd,        // dynamic
+  vhd_fixed,  // "vhd-fixed"
+  vhd_zip,    // "vhd-zip": a fixed VHD in a zip archive
+  vhdx,
+  gce,  // a tarball of disk.raw
+  zip   // of the raw disk
+};
+
+bool is_disk(Format format);  // of one with partitions, which has a `size`
 
 // Every format with the name it has in platforms/*.yaml.
 const std::vector<std::pair<Format, std::string>>& formats();

@@ -100,8 +100,8 @@ void write_initrd(const Tree& tree, const fs::path& out, int level, std::stop_to
   compress({}, ZSTD_e_end);
 }
 
-void write_netboot_initrd(const fs::path& early, const std::vector<NamedFile>& layers,
-                          const fs::path& out, std::stop_token stop) {
+void extend_initrd(const fs::path& early, const Tree& more, const fs::path& out,
+                   std::stop_token stop) {
   const ros::Fd fd = ros::open_file(out.string(), O_WRONLY | O_CREAT | O_TRUNC);
   const Content first = Content::whole_file(early);
   const auto put = [&](std::string_view bytes) {
@@ -110,10 +110,15 @@ void write_netboot_initrd(const fs::path& early, const std::vector<NamedFile>& l
   };
   first.stream(put);
   put(std::string((kAlignment - first.size() % kAlignment) % kAlignment, '\0'));
+  write_cpio(more, put);
+}
+
+void write_netboot_initrd(const fs::path& early, const std::vector<NamedFile>& layers,
+                          const fs::path& out, std::stop_token stop) {
   Tree tree;
   for (const auto& layer : layers)
     tree.put_file("layers/" + layer.name, Content::whole_file(layer.file));
-  write_cpio(tree, put);
+  extend_initrd(early, tree, out, std::move(stop));
 }
 
 }  // namespace rosbuild

@@ -20,8 +20,11 @@ struct NamedFile {
   fs::path file;
 };
 
-// `early` as it is, then an uncompressed archive with layers/NAME for each
-// layer: what a machine that boots from the network is given.
+// `early` as it is, then an uncompressed archive of `more`: the kernel unpacks one over the other.
+void extend_initrd(const fs::path& early, const Tree& more, const fs::path& out,
+                   std::stop_token stop = {});
+
+// The same with layers/NAME for each layer: what a machine that boots from the network is given.
 void write_netboot_initrd(const fs::path& early, const std::vector<NamedFile>& layers,
                           const fs::path& out, std::stop_token stop = {});
 

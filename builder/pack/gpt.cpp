@@ -13,22 +13,6 @@ constexpr std::uint64_t kEntries = 128;
 constexpr std::uint64_t kEntrySize = 128;
 constexpr std::uint64_t kTableSectors = kEntries * kEntrySize / kSector;
 
-// The first three groups of a GUID are stored with their bytes turned round.
-std::string guid_bytes(const std::string& text) {
-  static constexpr std::size_t kOrder[] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
-  std::string plain;
-  std::string digits;
-  for (const char c : text)
-    if (c != '-') digits += c;
-  if (digits.size() != 32 || digits.find_first_not_of("0123456789abcdefABCDEF") != digits.npos)
-    throw ros::Error{"not a GUID: " + text};
-  for (std::size_t i = 0; i < 32; i += 2)
-    plain += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
-  std::string bytes;
-  for (const std::size_t i : kOrder) bytes += plain[i];
-  return bytes;
-}
-
 std::uint32_t checksum(const std::string& bytes) {
   return static_cast<std::uint32_t>(
       ::crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size())));

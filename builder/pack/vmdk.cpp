@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "builder/pack/blocks.h"
 #include "builder/pack/bytes.h"
 #include "builder/pack/stream.h"
 #include "runtime/base/digest.h"
@@ -28,9 +29,6 @@ constexpr std::uint64_t kDescriptorSize = 20;
 constexpr std::uint64_t kOverhead = 128;  // the first grain starts here
 constexpr std::uint64_t kAtEnd = ~0ULL;   // the grain directory: see the footer
 enum class Marker : std::uint32_t { end = 0, table = 1, directory = 2, footer = 3 };
-
-// Work for one thread at a time: a few MiB.
-constexpr std::size_t kBatch = 32;
 
 std::string header(std::uint64_t capacity, std::uint64_t directory_at) {
   constexpr std::uint32_t kFlags = 1 | 1U << 16 | 1U << 17;  // newline check, compressed, markers
@@ -100,49 +98,18 @@ struct Grain {
   std::string bytes;  // marker and deflated data, whole sectors
 };
 
-// Nothing when all of it is zero.
-std::optional<Grain> deflate_grain(int raw, std::uint64_t index, std::uint64_t size, int level) {
-  const std::uint64_t at = index * kGrainBytes;
-  std::string plain = ros::read_at(raw, at, std::min(kGrainBytes, size - at));
-  if (plain.find_first_not_of('\0') == std::string::npos) return std::nullopt;
-  plain.resize(kGrainBytes, '\0');
+Grain deflate_grain(const Block& block, int level) {
   uLongf length = compressBound(kGrainBytes);
   std::string bytes(12 + length, '\0');
   if (compress2(reinterpret_cast<Bytef*>(bytes.data() + 12), &length,
-                reinterpret_cast<const Bytef*>(plain.data()), plain.size(), level) != Z_OK)
+                reinterpret_cast<const Bytef*>(block.bytes.data()), block.bytes.size(),
+                is_dense(block.bytes) ? 0 : level) != Z_OK)
     throw Error{"zlib: cannot deflate"};
   bytes.resize(12 + length);
-  put_le<std::uint64_t>(bytes, 0, index * kGrain);
+  put_le<std::uint64_t>(bytes, 0, block.index * kGrain);
   put_le<std::uint32_t>(bytes, 8, static_cast<std::uint32_t>(length));
-  return Grain{index, padded(std::move(bytes))};
+  return {block.index, padded(std::move(bytes))};
 }
-
-// The grains that may hold data, in order, a batch at a time.
-class Grains {
- public:
-  Grains(int raw, std::uint64_t size) : raw_(raw), size_(size) {}
-
-  std::optional<std::vector<std::uint64_t>> next() {
-    std::vector<std::uint64_t> batch;
-    while (batch.size() < kBatch) {
-      if (at_ >= extent_.end) {
-        extent_ = next_extent(raw_, at_, size_);
-        at_ = extent_.begin >= size_ ? size_ : extent_.begin / kGrainBytes * kGrainBytes;
-        if (at_ == size_) break;
-      }
-      batch.push_back(at_ / kGrainBytes);
-      at_ += kGrainBytes;
-    }
-    if (batch.empty()) return std::nullopt;
-    return batch;
-  }
-
- private:
-  int raw_;
-  std::uint64_t size_;
-  Extent extent_;
-  std::uint64_t at_ = 0;
-};
 
 class Writer {
  public:
@@ -205,26 +172,12 @@ class Writer {
 
 void write_vmdk(const fs::path& raw, const fs::path& out, const VmdkOptions& options,
                 std::stop_token stop) {
-  const ros::Fd fd = ros::open_file(raw.string(), O_RDONLY);
-  const std::uint64_t size = fs::file_size(raw);
-  Writer writer(out, size);
-  Grains grains(fd.get(), size);
-  in_order(
-      options.threads,
-      [&] {
-        check_stop(stop);
-        return grains.next();
-      },
-      [&](const std::vector<std::uint64_t>& batch) {
-        std::vector<Grain> done;
-        for (const std::uint64_t index : batch)
-          if (auto grain = deflate_grain(fd.get(), index, size, options.level))
-            done.push_back(std::move(*grain));
-        return done;
-      },
-      [&](const std::vector<Grain>& done) {
-        for (const Grain& grain : done) writer.put(grain);
-      });
+  const RawDisk disk(raw);
+  Writer writer(out, disk.size);
+  for_each_block(
+      disk, kGrainBytes, options.threads, stop,
+      [&](const Block& block) { return deflate_grain(block, options.level); },
+      [&](const Grain& grain) { writer.put(grain); });
   writer.finish();
 }
 

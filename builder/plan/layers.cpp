@@ -55,12 +55,13 @@ LayerSpec spec_of(const LayerRecipe& recipe, const Distribution& distribution,
   return spec;
 }
 
-// What the running system knows about its build.
+// What the running system knows about its build. The platform's name is in the initrd's
+// manifest: here it would make a layer of its own for every platform.
 std::string platform_config(const Platform& platform) {
   return fmt::format(
-      "# Defaults of platform {}; everything here can be overridden.\nrancher:\n"
+      "# Defaults of the platform; everything here can be overridden.\nrancher:\n"
       "  cloud_init:\n    datasources: [{}]\n",
-      platform.name, ros::join(platform.datasources, ", "));
+      ros::join(platform.datasources, ", "));
 }
 
 std::string os_release(const Distribution& distribution) {

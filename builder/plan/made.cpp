@@ -25,4 +25,20 @@ Outcome make_file(Cache& cache, const Key& key, const std::function<void(const f
   return Outcome::built;
 }
 
+PlannedFile FileSteps::add(const std::string& title, const Key& key, std::vector<std::size_t> needs,
+                           double weight, MakeFile make) {
+  const auto [found, is_new] = planned_.try_emplace(key.digest());
+  PlannedFile& file = found->second;
+  if (!is_new) return file;
+  file.made = std::make_shared<Made>();
+  file.key = key.digest();
+  file.step =
+      graph_.add({title, std::move(needs), weight,
+                  [this, key, make = std::move(make), made = file.made](std::stop_token stop) {
+                    return make_file(
+                        cache_, key, [&](const fs::path& out) { make(out, stop); }, *made);
+                  }});
+  return file;
+}
+
 }  // namespace rosbuild

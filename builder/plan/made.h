@@ -3,9 +3,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "builder/graph/cache.h"
 #include "builder/graph/graph.h"
@@ -24,6 +27,27 @@ std::optional<Made> find_made(const Cache& cache, const Key& key);
 // Makes it by make(out) when absent; `made` receives it either way.
 Outcome make_file(Cache& cache, const Key& key, const std::function<void(const fs::path&)>& make,
                   Made& made);
+
+using MakeFile = std::function<void(const fs::path& out, std::stop_token stop)>;
+
+struct PlannedFile {
+  std::size_t step = 0;
+  std::shared_ptr<Made> made;  // set after the step
+  std::string key;             // digest
+};
+
+// The steps of a graph that make files. What several ask for is made by one step.
+class FileSteps {
+ public:
+  FileSteps(Cache& cache, Graph& graph) : cache_(cache), graph_(graph) {}
+  PlannedFile add(const std::string& title, const Key& key, std::vector<std::size_t> needs,
+                  double weight, MakeFile make);
+
+ private:
+  Cache& cache_;
+  Graph& graph_;
+  std::map<std::string, PlannedFile> planned_;  // by key
+};
 
 // A value computed on first use, by whichever thread comes first.
 template <class T>

@@ -8,10 +8,8 @@
 #include "builder/assemble/initrd.h"
 #include "builder/assemble/kernel.h"
 #include "builder/pack/cpio.h"
-#include "builder/pack/disk.h"
 #include "builder/pack/iso.h"
 #include "builder/pack/tar.h"
-#include "builder/pack/vmdk.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
@@ -22,8 +20,8 @@ namespace {
 struct Levels {
   int squashfs;  // zstd
   int initrd;    // zstd
-  int gzip;      // rootfs.tar.gz; the layers in it are compressed already, as are
-  int deflate;   // those in the grains of a VMDK
+  int gzip;      // rootfs.tar.gz
+  int deflate;   // disk images, most of which are layers, compressed already
 };
 
 Levels levels_of(Compression compression) {
@@ -35,10 +33,17 @@ Levels levels_of(Compression compression) {
 struct Plan::Boot {
   std::vector<const LayerPlan*> layers;
   const KernelPlan* kernel = nullptr;
-  std::size_t step = 0;          // after it, everything here is set
   std::shared_ptr<Made> image;   // vmlinuz
-  std::shared_ptr<Made> initrd;  // the early one
-  std::string fingerprint;       // of layers, kernel and initrd, for keys
+  std::shared_ptr<Made> initrd;  // the early one, with the manifest
+  Key image_key;
+  Key key;               // of layers, kernel and initrd
+  std::size_t step = 0;  // after it, everything here is set
+
+  std::vector<NamedFile> layer_files() const {
+    std::vector<NamedFile> files;
+    for (const auto* layer : layers) files.push_back({layer->file_name, layer->file->path});
+    return files;
+  }
 };
 
 Plan::Plan(const Recipes& recipes, Cache& cache, const Lock& lock, const Request& request,
@@ -46,7 +51,10 @@ Plan::Plan(const Recipes& recipes, Cache& cache, const Lock& lock, const Request
     : recipes_(recipes),
       cache_(cache),
       request_(request),
-      materials_(cache, lock, request.mirror, recipes.distribution.epoch, reporter) {
+      materials_(cache, lock, request.mirror, recipes.distribution.epoch, reporter),
+      files_(cache, graph_),
+      images_(cache, files_, materials_, recipes.distribution,
+              {.level = levels_of(request.compression).deflate, .threads = request.jobs}) {
   std::vector<std::string> sections{"tools"};
   for (const auto& [section, packages] : lock.sections)
     if (section != "tools") sections.push_back(section);
@@ -57,56 +65,63 @@ Plan::Plan(const Recipes& recipes, Cache& cache, const Lock& lock, const Request
                       .processors = request.jobs});
 }
 
-// The early initrd carries the manifest, so it comes after the layers.
-Plan::Boot Plan::plan_boot(const Platform& platform) {
-  Boot boot;
-  boot.layers = layers_->layers_of(platform);
-  boot.kernel = &layers_->kernel_of(platform);
-  boot.image = std::make_shared<Made>();
-  boot.initrd = std::make_shared<Made>();
-  Key image_key{"vmlinuz 1"};
-  image_key.add("packages", materials_.fingerprint(boot.kernel->section));
-  Key key{"initrd 1"};
-  key.add("platform", platform.name).add("version", recipes_.distribution.version);
-  key.add("kernel", boot.kernel->early_modules.fingerprint);
-  for (const auto& list : boot.kernel->early_lists) key.add("early", ros::read_file(list));
-  for (const auto* layer : boot.layers) key.add("layer", layer->file_name);
+// The part of the initrd that all platforms share: compressing it takes seconds.
+PlannedFile Plan::early_initrd_of(const KernelPlan& kernel) {
+  const int level = levels_of(request_.compression).initrd;
+  Key key{"early initrd 1"};
+  key.add("kernel", kernel.early_modules.fingerprint).add("level", std::to_string(level));
+  for (const auto& list : kernel.early_lists) key.add("early", ros::read_file(list));
   key.add("init", ros::sha256_file(layers_->programs().init));
-  key.add("level", std::to_string(levels_of(request_.compression).initrd));
-  boot.fingerprint = key.digest();
+  key.add("epoch", std::to_string(recipes_.distribution.epoch));
+  return files_.add("early initrd", key, {kernel.early_modules.step}, 8,
+                    [this, &kernel, level](const fs::path& out, std::stop_token stop) {
+                      std::vector<ModuleList> lists;
+                      for (const auto& list : kernel.early_lists)
+                        lists.push_back({ros::read_file(list), list.string()});
+                      const Tree tree = early_initrd(
+                          {.init = Content::whole_file(layers_->programs().init),
+                           .busybox = find_busybox(materials_.merged("tools")),
+                           .modules = select_modules(kernel.early_modules.tree->get(), lists),
+                           .epoch = recipes_.distribution.epoch});
+                      write_initrd(tree, out, level, stop);
+                    });
+}
 
-  std::vector<std::size_t> needs{boot.kernel->early_modules.step};
+// The initrd carries the manifest of the layers, so it comes after them.
+Plan::Boot Plan::plan_boot(const Platform& platform) {
+  Boot boot{.layers = layers_->layers_of(platform),
+            .kernel = &layers_->kernel_of(platform),
+            .image_key = Key{"vmlinuz 1"},
+            .key = Key{"initrd 2"}};
+  boot.image_key.add("packages", materials_.fingerprint(boot.kernel->section));
+  const PlannedFile image =
+      files_.add("kernel", boot.image_key, {boot.kernel->early_modules.step}, 1,
+                 [kernel = boot.kernel](const fs::path& out, std::stop_token) {
+                   ros::write_file(out, read_kernel(kernel->packages->get()).image.read());
+                 });
+  const PlannedFile early = early_initrd_of(*boot.kernel);
+
+  std::vector<std::size_t> needs{image.step, early.step};
   for (const auto* layer : boot.layers) needs.push_back(layer->step);
-  boot.step = graph_.add(
-      {"initrd " + platform.name, needs, 3,
-       [this, image_key, key, boot, name = platform.name](std::stop_token stop) {
-         make_file(
-             cache_, image_key,
-             [&](const fs::path& out) {
-               ros::write_file(out, read_kernel(boot.kernel->packages->get()).image.read());
-             },
-             *boot.image);
-         return make_file(
-             cache_, key,
-             [&](const fs::path& out) {
-               std::string manifest =
-                   fmt::format("version {}\nplatform {}\n", recipes_.distribution.version, name);
-               for (const auto* layer : boot.layers)
-                 manifest += fmt::format("layer {} {} {} {}\n", layer->name, layer->file_name,
-                                         layer->file->size, layer->file->sha256);
-               std::vector<ModuleList> lists;
-               for (const auto& list : boot.kernel->early_lists)
-                 lists.push_back({ros::read_file(list), list.string()});
-               const Tree tree = early_initrd(
-                   {.init = Content::whole_file(layers_->programs().init),
-                    .busybox = find_busybox(materials_.merged("tools")),
-                    .modules = select_modules(boot.kernel->early_modules.tree->get(), lists),
-                    .manifest = manifest,
-                    .epoch = recipes_.distribution.epoch});
-               write_initrd(tree, out, levels_of(request_.compression).initrd, stop);
-             },
-             *boot.initrd);
-       }});
+  boot.key.add("platform", platform.name).add("version", recipes_.distribution.version);
+  boot.key.add("early", early.key).add("image", boot.image_key.digest());
+  for (const auto* layer : boot.layers) boot.key.add("layer", layer->file_name);
+  const PlannedFile initrd = files_.add(
+      "initrd " + platform.name, boot.key, needs, 1,
+      [this, early = early.made, layers = boot.layers, name = platform.name](const fs::path& out,
+                                                                             std::stop_token stop) {
+        std::string text =
+            fmt::format("version {}\nplatform {}\n", recipes_.distribution.version, name);
+        for (const auto* layer : layers)
+          text += fmt::format("layer {} {} {} {}\n", layer->name, layer->file_name,
+                              layer->file->size, layer->file->sha256);
+        Tree manifest;
+        manifest.put("manifest", {.mtime = recipes_.distribution.epoch, .content = text});
+        extend_initrd(early->path, manifest, out, stop);
+      });
+  boot.image = image.made;
+  boot.initrd = initrd.made;
+  boot.step = initrd.step;
   return boot;
 }
 
@@ -121,79 +136,64 @@ void Plan::add(const Platform& platform) {
 }
 
 void Plan::add_artifact(const Platform& platform, const ArtifactSpec& spec, const Boot& boot) {
-  const Levels levels = levels_of(request_.compression);
+  const PlannedFile file = is_disk(spec.format) || spec.format == Format::iso
+                               ? plan_medium(platform, spec, boot)
+                               : plan_part(platform, spec, boot);
+  artifacts_.push_back({platform.name, spec.name, file.made});
+}
+
+// What a machine is netbooted with, or a container made from.
+PlannedFile Plan::plan_part(const Platform& platform, const ArtifactSpec& spec, const Boot& boot) {
+  const std::string title = platform.name + "/" + spec.name;
+  if (spec.format == Format::kernel) return {boot.step, boot.image, boot.image_key.digest()};
+  if (spec.format == Format::initrd)
+    return files_.add(title, Key{"netboot 1"}.add("boot", boot.key.digest()), {boot.step}, 1,
+                      [boot](const fs::path& out, std::stop_token stop) {
+                        write_netboot_initrd(boot.initrd->path, boot.layer_files(), out, stop);
+                      });
+  const int level = levels_of(request_.compression).gzip;
+  Key key{"rootfs 2"};
+  key.add("level", std::to_string(level));
+  for (const auto* layer : boot.layers) key.add("layer", layer->file_name);
+  return files_.add(title, key, {boot.step}, 20,
+                    [this, layers = boot.layers, level](const fs::path& out, std::stop_token stop) {
+                      Tree root;
+                      for (const auto* layer : layers) root.merge(layer->tree->get());
+                      root.clamp_times(recipes_.distribution.epoch);
+                      write_tar_gz(root, out, level, request_.jobs, stop);
+                    });
+}
+
+// ISO and disks: all that boots by GRUB.
+PlannedFile Plan::plan_medium(const Platform& platform, const ArtifactSpec& spec,
+                              const Boot& boot) {
   const Distribution& distribution = recipes_.distribution;
   const std::string cmdline = command_line(platform, spec);
-  Artifact artifact{platform.name, spec.name, std::make_shared<Made>()};
-
-  Key key{"artifact 2"};
-  key.add("format", name_of(spec.format)).add("boot", boot.fingerprint).add("cmdline", cmdline);
-  key.add("size", std::to_string(spec.size ? spec.size->value : 0));
+  const std::uint64_t size = spec.size ? spec.size->value : 0;
+  Key key{spec.format == Format::iso ? "iso 3" : "disk 1"};
+  key.add("boot", boot.key.digest()).add("cmdline", cmdline).add("size", std::to_string(size));
   key.add("title", distribution.title).add("epoch", std::to_string(distribution.epoch));
-  key.add("tools", materials_.fingerprint("tools")).add("level", std::to_string(levels.squashfs));
-  const std::string seed = key.digest();
+  key.add("tools", materials_.fingerprint("tools"));
 
-  const auto layer_files = [boot] {
-    std::vector<NamedFile> files;
-    for (const auto* layer : boot.layers) files.push_back({layer->file_name, layer->file->path});
-    return files;
-  };
-  const auto medium = [this, boot, cmdline, layer_files] {
+  const auto medium = [this, boot, cmdline] {
     return Medium{.title = recipes_.distribution.title,
                   .version = recipes_.distribution.version,
                   .kernel = boot.image->path,
                   .initrd = boot.initrd->path,
-                  .layers = layer_files(),
+                  .layers = boot.layer_files(),
                   .cmdline = ros::words(cmdline),
                   .epoch = recipes_.distribution.epoch};
   };
-
-  std::function<void(const fs::path&, std::stop_token)> make;
-  double weight = 1;
-  switch (spec.format) {
-    case Format::kernel:
-      make = [boot](const fs::path& out, std::stop_token) { fs::copy_file(boot.image->path, out); };
-      break;
-    case Format::initrd:
-      make = [boot, layer_files](const fs::path& out, std::stop_token stop) {
-        write_netboot_initrd(boot.initrd->path, layer_files(), out, stop);
-      };
-      break;
-    case Format::rootfs:
-      weight = 20;
-      make = [this, boot, levels](const fs::path& out, std::stop_token stop) {
-        Tree root;
-        for (const auto* layer : boot.layers) root.merge(layer->tree->get());
-        root.clamp_times(recipes_.distribution.epoch);
-        write_tar_gz(root, out, levels.gzip, request_.jobs, stop);
-      };
-      break;
-    case Format::iso:
-      weight = 4;
-      make = [this, medium, seed](const fs::path& out, std::stop_token stop) {
-        write_iso({.medium = medium(), .seed = seed}, out, materials_.toolbox(), stop);
-      };
-      break;
-    case Format::vmdk:
-      weight = 10;
-      make = [this, medium, seed, levels, size = spec.size->value](const fs::path& out,
-                                                                   std::stop_token stop) {
-        const ros::TempDir scratch = cache_.scratch();
-        const fs::path raw = scratch.path() / "disk.raw";
-        write_disk({.medium = medium(), .size = size, .seed = seed}, raw, materials_.toolbox(),
-                   stop);
-        write_vmdk(raw, out, {.level = levels.deflate, .threads = request_.jobs}, stop);
-      };
-      break;
-  }
-  graph_.add({platform.name + "/" + spec.name,
-              {boot.step},
-              weight,
-              [this, key, make, file = artifact.file](std::stop_token stop) {
-                return make_file(
-                    cache_, key, [&](const fs::path& out) { make(out, stop); }, *file);
-              }});
-  artifacts_.push_back(std::move(artifact));
+  const std::string title = platform.name + "/" + spec.name;
+  if (spec.format == Format::iso)
+    return files_.add(
+        title, key, {boot.step}, 4,
+        [this, medium, seed = key.digest()](const fs::path& out, std::stop_token stop) {
+          write_iso({.medium = medium(), .seed = seed}, out, materials_.toolbox(), stop);
+        });
+  return images_.add(
+      title, spec.format, spec.name,
+      {key, boot.step, [medium, size] { return DiskSpec{.medium = medium(), .size = size}; }});
 }
 
 std::vector<Published> Plan::publish() const {

@@ -8,6 +8,7 @@
 
 #include "builder/cli.h"
 #include "builder/load/platform.h"
+#include "builder/plan/images.h"
 #include "builder/plan/layers.h"
 #include "builder/plan/made.h"
 #include "builder/plan/materials.h"
@@ -38,13 +39,18 @@ class Plan {
   struct Boot;  // what the artifacts of one platform share
 
   Boot plan_boot(const Platform& platform);
+  PlannedFile early_initrd_of(const KernelPlan& kernel);
   void add_artifact(const Platform& platform, const ArtifactSpec& spec, const Boot& boot);
+  PlannedFile plan_part(const Platform& platform, const ArtifactSpec& spec, const Boot& boot);
+  PlannedFile plan_medium(const Platform& platform, const ArtifactSpec& spec, const Boot& boot);
 
   const Recipes& recipes_;
   Cache& cache_;
   const Request& request_;
   Graph graph_;
   Materials materials_;
+  FileSteps files_;
+  ImagePlanner images_;
   std::unique_ptr<LayerPlanner> layers_;
   std::vector<Artifact> artifacts_;
 };

@@ -25,7 +25,96 @@ Machine iso_machine(std::string name, const fs::path& folder, const std::string&
                     {.path = state_disk(folder), .bus = Bus::virtio}}};
 }
 
+// One image of a disk, booted from its own bytes by QEMU's driver for its format.
+struct Image {
+  std::string platform;
+  std::string file;
+  std::string format;  // QEMU's name
+  Bus bus = Bus::virtio;
+  Firmware firmware = Firmware::bios;
+  std::string nic = "virtio-net-pci";
+};
+
+// What is packed into an archive is taken out of it first.
+fs::path disk_of(const Image& image, const fs::path& folder) {
+  const std::string path = artifact(image.platform, image.file).string();
+  const std::string to = folder.string();
+  if (image.file.ends_with(".tar.gz")) {
+    check_output({"tar", "-C", to, "-xzSf", path});
+    return folder / "disk.raw";
+  }
+  if (image.file.ends_with(".ova")) {
+    check_output({"tar", "-C", to, "-xf", path});
+    return folder / "rancheros-disk1.vmdk";
+  }
+  return path;
+}
+
+Machine machine_of(const Image& image, const fs::path& folder) {
+  return {.name = "image-" + image.file,
+          .firmware = image.firmware,
+          .nic = image.nic,
+          .disks = {{.path = overlay(folder, disk_of(image, folder), image.format, "9G"),
+                     .bus = image.bus,
+                     .format = "qcow2",
+                     .boot = true}}};
+}
+
+// Up, with its state on the disk, which has grown, and with a Docker that works.
+void check_boots(const Image& image) {
+  ros::TempDir dir;
+  Guest guest{machine_of(image, dir.path())};
+  guest.expect_ready();
+  make_image(guest);
+  check_whole(guest);
+  CHECK(std::stod(guest.run("findmnt -bno SIZE /state")) > 8e9);
+}
+
 }  // namespace
+
+TEST_CASE("image: Hyper-V's VHDX, OVMF, AHCI", "[boot]") {
+  check_boots({"hyperv", "rancheros.vhdx", "vhdx", Bus::ahci, Firmware::uefi});
+}
+
+TEST_CASE("image: Google's disk.raw out of its tarball", "[boot]") {
+  check_boots({"gce", "rancheros-gce.tar.gz", "raw"});
+}
+
+TEST_CASE("image: Azure's fixed VHD on IDE", "[boot][matrix]") {
+  check_boots({"azure", "rancheros-azure.vhd", "vpc", Bus::ide});
+}
+
+TEST_CASE("image: Amazon's VMDK, NVMe", "[boot][matrix]") {
+  check_boots({"ami", "rancheros-ami.vmdk", "vmdk", Bus::nvme, Firmware::uefi});
+}
+
+TEST_CASE("image: Alibaba's dynamic VHD", "[boot][matrix]") {
+  check_boots({"aliyun", "rancheros-aliyun.vhd", "vpc"});
+}
+
+TEST_CASE("image: the VMDK out of the OVA, on VMware's devices", "[boot][matrix]") {
+  check_boots({"vmware", "rancheros.ova", "vmdk", Bus::pvscsi, Firmware::bios, "vmxnet3"});
+}
+
+TEST_CASE("image: Proxmox's qcow2", "[boot][matrix]") {
+  check_boots({"proxmoxve", "rancheros.qcow2", "qcow2", Bus::virtio});
+}
+
+TEST_CASE("image: qcow2 of OpenStack", "[boot][matrix]") {
+  check_boots({"openstack", "rancheros-openstack.img", "qcow2"});
+}
+
+TEST_CASE("image: qcow2 of DigitalOcean", "[boot][matrix]") {
+  check_boots({"digitalocean", "rancheros-digitalocean.img", "qcow2"});
+}
+
+TEST_CASE("image: qcow2 of CloudStack", "[boot][matrix]") {
+  check_boots({"cloudstack", "rancheros-cloudstack.img", "qcow2"});
+}
+
+TEST_CASE("image: qcow2 of Exoscale", "[boot][matrix]") {
+  check_boots({"exoscale", "rancheros-exoscale.img", "qcow2"});
+}
 
 TEST_CASE("vmdk: SeaBIOS, IDE, 512 MB of memory", "[boot]") {
   ros::TempDir dir;

@@ -3,11 +3,11 @@
 . "$(dirname "$0")/lib/common.sh"
 exits 0 --help
 says stdout "rosbuild image --platform vmware"
-for verb in image lock list lint boot; do
+for verb in image lock list lint boot verify; do
   says stdout "  $verb "
 done
 [ ! -s stderr ] || fail "help on standard error"
-for verb in image lock list lint boot; do
+for verb in image lock list lint boot verify; do
   exits 0 "$verb" --help
   says stdout "Usage: rosbuild $verb"
 done

@@ -13,6 +13,8 @@ artifacts:
   - {name: small.vmdk, format: vmdk, size: 64MiB}
   - {name: odd.vmdk, format: vmdk, size: 2000000001}
   - {name: huge.vmdk, format: vmdk, size: 3TiB}
+  - {name: huge.vhd, format: vhd-fixed, size: 2041GiB}
+  - {name: odd.tar.gz, format: gce, size: 1500MiB}
 END
 printf 'name: heir\nextends: amd64\ndescription: H\n' >platforms/heir.yaml
 printf 'name: empty\ndescription: E\narch: amd64\nlayers: [base, kernel, runtime]\n' \
@@ -31,7 +33,11 @@ platforms/amd64.yaml:8:44: a disk of 64 MiB is too small
   hint: 1GiB is the least
 platforms/amd64.yaml:9:42: a disk of 2000000001 bytes is not whole MiB
 platforms/amd64.yaml:10:43: a disk of 3145728 MiB is too large
-  hint: 2TiB is the most
+  hint: 2048GiB is the most for vmdk
+platforms/amd64.yaml:11:47: a disk of 2089984 MiB is too large
+  hint: 2040GiB is the most for vhd-fixed
+platforms/amd64.yaml:12:43: a disk of 1500 MiB is not whole GiB
+  hint: Google's cloud takes no other; 2GiB is next
 platforms/empty.yaml:1:7: platform 'empty' has no artifacts
 platforms/heir.yaml:1:7: no layer of platform 'heir' has a kernel
   hint: add one whose recipe has the key 'kernel'

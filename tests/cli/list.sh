@@ -6,7 +6,7 @@ cat >platforms/vmware.yaml <<'END'
 name: vmware
 extends: amd64
 description: VMware
-artifacts: [{name: rancheros.iso, format: iso}]
++artifacts: [{name: rancheros.iso, format: iso}]
 END
 exits 0 list
 is_exactly stdout "RancherOS 2.0.0

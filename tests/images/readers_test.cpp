@@ -223,7 +223,7 @@ TEST_CASE("rootfs: tar reads it and finds the whole system", "[images]") {
 }
 
 TEST_CASE("checksums: sha256sum agrees, and nothing is missing from the list", "[images]") {
-  for (const char *platform : {"amd64", "vmware"}) {
+  for (const char *platform : {"amd64", "vmware", "hyperv", "azure"}) {
     const fs::path folder = artifact(platform, "checksums.txt").parent_path();
     check_output(
         {"sh", "-c",

@@ -198,17 +198,15 @@ TEST_CASE_METHOD(Tools, "modules: the early part has its own indices", "[assembl
         std::set<std::string>{"fs/middle.ko", "lib/base-lib.ko", "lib/extra.ko", "lib/late.ko"});
 }
 
-TEST_CASE_METHOD(Tools, "initrd: init, shell, modules, manifest", "[assemble]") {
+TEST_CASE_METHOD(Tools, "initrd: init, shell, modules", "[assemble]") {
   if (!usable()) return;
   const Tree early = select_modules(extract("nic\n"), {{"nic\n", "early.list"}});
   const Tree tree = early_initrd({.init = std::string("init"),
                                   .busybox = std::string("busybox"),
                                   .modules = early,
-                                  .manifest = "version 2\n",
                                   .epoch = 1'500'000'000});
   CHECK(tree.find("init")->mode == 0755);
   CHECK(tree.find("bin/sh")->target == "busybox");
-  CHECK(tree.find("manifest")->content.read() == "version 2\n");
   CHECK(tree.find("dev/console")->major == 5);
   CHECK(tree.contains(tree.resolve("lib/modules/" + kVersion + "/kernel/drivers/net/nic.ko")));
   for (const auto& [path, entry] : tree.entries()) CHECK(entry.mtime <= 1'500'000'000);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "root.h"
+#include "runtime/base/text.h"
 
 using namespace rosbuild;
 
@@ -32,7 +33,7 @@ TEST_CASE("platform: an heir replaces lists, appends with + and merges artifacts
            "+layers: [tools]\n"
            "+cmdline: [x=2]\n"
            "datasources: [configdrive]\n"
-           "artifacts:\n"
+           "+artifacts:\n"
            "  - {name: rancheros.iso, +cmdline: [b=2]}\n"
            "  - {name: rancheros.vmdk, format: vmdk, size: 8GiB}\n");
   const auto recipes = root.load();
@@ -55,6 +56,25 @@ TEST_CASE("platform: an heir replaces lists, appends with + and merges artifacts
   CHECK(values(amd64.layers) == std::vector<std::string>{"base", "runtime"});
   CHECK(command_line(amd64, artifact(amd64, "rancheros.iso")) == "quiet a=1");
   CHECK(names(amd64) == std::vector<std::string>{"vmlinuz", "rancheros.iso"});
+}
+
+TEST_CASE("platform: artifacts without + are all that there are", "[load]") {
+  const Root root;
+  root.put("platforms/cloud.yaml",
+           "name: cloud\n"
+           "extends: amd64\n"
+           "description: Cloud\n"
+           "artifacts: [{name: cloud.img, format: qcow2, size: 4GiB}]\n");
+  const auto recipes = root.load();
+  CHECK(names(recipes.platforms.at("cloud")) == std::vector<std::string>{"cloud.img"});
+  root.put("platforms/cloud.yaml",
+           "name: cloud\n"
+           "extends: amd64\n"
+           "description: Cloud\n"
+           "artifacts: [{name: rancheros.iso}]\n"
+           "+artifacts: [{name: x, format: iso}]\n");
+  CHECK(root.complaint() ==
+        "platforms/cloud.yaml:5:13: 'artifacts' and '+artifacts' exclude each other");
 }
 
 TEST_CASE("platform: inheritance goes over several steps, in any file order", "[load]") {
@@ -171,7 +191,38 @@ TEST_CASE("platform: the recipes of this project load", "[load]") {
   const auto recipes = load_all(SOURCE_DIR);
   CHECK(recipes.platforms.contains("amd64"));
   CHECK(artifact(recipes.platforms.at("vmware"), "rancheros.vmdk").size->value == 8ULL << 30);
-  CHECK(command_line(recipes.platforms.at("vmware"),
-                     artifact(recipes.platforms.at("vmware"), "rancheros.vmdk"))
-            .ends_with("rancher.state.dev=LABEL=RANCHER_STATE rancher.state.wait"));
+  for (const auto& [name, platform] : recipes.platforms)
+    for (const auto& spec : platform.artifacts)
+      if (is_disk(spec.format)) {
+        INFO(name << "/" << spec.name);
+        CHECK(command_line(platform, spec)
+                  .ends_with("rancher.state.dev=LABEL=RANCHER_STATE rancher.state.wait"));
+      }
+}
+
+TEST_CASE("platform: each cloud has one image, its datasource and its parameters", "[load]") {
+  const auto recipes = load_all(SOURCE_DIR);
+  struct Cloud {
+    const char *platform, *image, *datasources, *parameters;
+  };
+  for (const auto& [name, image, datasources, parameters] :
+       {Cloud{"openstack", "rancheros-openstack.img", "configdrive openstack nocloud", ""},
+        Cloud{"digitalocean", "rancheros-digitalocean.img", "digitalocean nocloud",
+              "notsc clocksource=kvm-clock rancher.network.interfaces.eth0.dhcp=true "
+              "rancher.network.interfaces.eth0.ipv4ll=true "},
+        Cloud{"cloudstack", "rancheros-cloudstack.img", "cloudstack nocloud", ""},
+        Cloud{"exoscale", "rancheros-exoscale.img", "exoscale nocloud", ""},
+        Cloud{"aliyun", "rancheros-aliyun.vhd", "aliyun nocloud", ""},
+        Cloud{"gce", "rancheros-gce.tar.gz", "gce nocloud",
+              "rancher.docker.mtu=1460 rancher.system_docker.mtu=1460 "},
+        Cloud{"azure", "rancheros-azure.vhd", "azure nocloud", "earlyprintk=ttyS0 rootdelay=300 "},
+        Cloud{"ami", "rancheros-ami.vmdk", "ec2 nocloud", ""}}) {
+    INFO(name);
+    const Platform& platform = recipes.platforms.at(name);
+    CHECK(names(platform)[0] == image);
+    CHECK(ros::join(platform.datasources, " ") == datasources);
+    CHECK(command_line(platform, platform.artifacts[0]) ==
+          "console=tty1 console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 " +
+              std::string(parameters) + "rancher.state.dev=LABEL=RANCHER_STATE rancher.state.wait");
+  }
 }

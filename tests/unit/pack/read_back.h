@@ -8,6 +8,8 @@
 
 #include "builder/os/process.h"
 #include "builder/os/tree.h"
+#include "builder/pack/stream.h"
+#include "runtime/base/digest.h"
 
 namespace rosbuild {
 
@@ -24,6 +26,27 @@ std::string written(const Tree& tree, Write&& write) {
   std::string bytes;
   write(tree, [&](std::string_view piece) { bytes += piece; });
   return bytes;
+}
+
+// A raw disk with data in its first sector, across the end of a block of 64 KiB, from
+// 70 MiB on what cannot be deflated and what can, written zeros, and the last bytes.
+inline fs::path raw_disk(const fs::path& folder, std::uint64_t size) {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  const fs::path raw = folder / "raw";
+  const ros::Fd fd = create_sparse(raw.string(), size);
+  std::string digits, noise;
+  for (int i = 0; digits.size() < 800'000; ++i) digits += ros::sha256(std::to_string(i));
+  for (std::size_t i = 0; i < 400'000; i += 2)
+    noise += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
+  write_at(fd.get(), 0, "first");
+  write_at(fd.get(), 65536 - 3, "across");
+  write_at(fd.get(), 70 * kMiB + 12345, noise);
+  write_at(fd.get(), 71 * kMiB, digits);
+  write_at(fd.get(), 72 * kMiB + 100, noise);
+  write_at(fd.get(), 73 * kMiB, digits);
+  write_at(fd.get(), 80 * kMiB, std::string(65536, '\0'));
+  write_at(fd.get(), size - 4, "last");
+  return raw;
 }
 
 // The program's output, or nothing when it is not installed; it must succeed.

@@ -1,0 +1,82 @@
+// Images for clouds and hypervisors: read by programs that share no code with ours.
+#include <catch2/catch.hpp>
+
+#include "runtime/base/digest.h"
+#include "runtime/base/text.h"
+#include "tests/support/disk.h"
+
+using namespace proof;
+using Catch::Contains;
+
+namespace {
+
+// Layout, file systems, and the kernel in it.
+void check_disk(const fs::path& raw, std::uint64_t size, const fs::path& folder) {
+  CHECK(fs::file_size(raw) == size);
+  CHECK_THAT(check_output({"sfdisk", "--verify", raw.string()}), Contains("No errors detected"));
+  const auto all = partitions(raw);
+  REQUIRE(all.size() == 4);
+  CHECK(all[3].offset + all[3].size + (1 << 20) == size);  // to the copy of the table
+  const std::string boot = ext4_name(raw, partition(raw, "RANCHER_BOOT"));
+  check_output({"e2fsck", "-fn", boot});
+  check_output({"e2fsck", "-fn", ext4_name(raw, partition(raw, "RANCHER_STATE"))});
+  const fs::path kernel = folder / "vmlinuz";
+  check_output({"debugfs", "-R", "dump /" + release() + "/vmlinuz " + kernel.string(), boot});
+  CHECK(ros::sha256_file(kernel) == ros::sha256_file(artifact("amd64", "vmlinuz")));
+  fs::remove(kernel);
+}
+
+}  // namespace
+
+TEST_CASE("verify: every artifact obeys the rules of those who import it", "[images]") {
+  const std::string said =
+      check_output({rosbuild_program().string(), "verify", output_folder().string()});
+  for (const char* line :
+       {"rancheros-azure.vhd: fixed VHD of 4096 MiB",
+        "rancheros-aliyun.vhd: dynamic VHD of 4096 MiB",
+        "rancheros-gce.tar.gz: disk for Google's cloud of 4096 MiB",
+        "rancheros-openstack.img: qcow2 of 4096 MiB", "rancheros.vhdx: VHDX of 8192 MiB",
+        "rancheros.ova: OVA", "rancheros-azure.vhd.zip: zip of rancheros-azure.vhd",
+        "rancheros-ami.vmdk: VMDK of 4096 MiB"})
+    CHECK_THAT(said, Contains(line));
+  CHECK_THAT(said, !Contains("unknown"));
+}
+
+TEST_CASE("images: each format holds a sound disk with the same kernel", "[images]") {
+  constexpr std::uint64_t kGiB = 1 << 30;
+  struct Image {
+    const char *platform, *file, *format;
+    std::uint64_t size;
+  };
+  for (const auto& [platform, file, format, size] :
+       {Image{"openstack", "rancheros-openstack.img", "qcow2", 4 * kGiB},
+        Image{"aliyun", "rancheros-aliyun.vhd", "vpc", 4 * kGiB},
+        Image{"azure", "rancheros-azure.vhd", "vpc", 4 * kGiB},
+        Image{"hyperv", "rancheros.vhdx", "vhdx", 8 * kGiB},
+        Image{"ami", "rancheros-ami.vmdk", "vmdk", 4 * kGiB}}) {
+    INFO(file);
+    ros::TempDir dir;
+    const fs::path image = artifact(platform, file);
+    if (std::string(format) != "vpc")
+      CHECK_THAT(check_output({"qemu-img", "check", "-f", format, image.string()}),
+                 Contains("No errors"));
+    check_disk(raw_copy(image, format, dir.path()), size, dir.path());
+  }
+  ros::TempDir dir;
+  check_output({"tar", "-C", dir.path().string(), "-xzSf",
+                artifact("gce", "rancheros-gce.tar.gz").string()});
+  check_disk(dir.path() / "disk.raw", 4 * kGiB, dir.path());
+}
+
+TEST_CASE("images: the OVA holds the VMDK beside it, the zip the VHD", "[images]") {
+  ros::TempDir dir;
+  check_output(
+      {"bsdtar", "-C", dir.path().string(), "-xf", artifact("vmware", "rancheros.ova").string()});
+  CHECK(ros::sha256_file(dir.path() / "rancheros-disk1.vmdk") ==
+        ros::sha256_file(artifact("vmware", "rancheros.vmdk")));
+  check_output({"xmllint", "--noout", (dir.path() / "rancheros.ovf").string()});
+  check_output({"bsdtar", "-C", dir.path().string(), "-xSf",
+                artifact("azure", "rancheros-azure.vhd.zip").string()});
+  CHECK(ros::sha256_file(dir.path() / "rancheros-azure.vhd") ==
+        ros::sha256_file(artifact("azure", "rancheros-azure.vhd")));
+}
