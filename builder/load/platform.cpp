@@ -270,7 +270,7 @@ std::vector<std::string> names_of(const std::map<std::string, Value>& map) {
 const std::vector<std::pair<Format, std::string>>& formats() {
   static const std::vector<std::pair<Format, std::string>> all{
       {Format::kernel, "kernel"}, {Format::initrd, "initrd"}, {Format::rootfs, "rootfs"},
-      {Format::iso, "iso"},       {Format::vmdk, "vmdk"},
+      {Format::iso, "iso"},       {Format::vmdk, "vmdk"},     {Format::release, "release"},
   };
   return all;
 }

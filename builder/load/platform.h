@@ -16,7 +16,7 @@
 
 namespace rosbuild {
 
-enum class Format { kernel, initrd, rootfs, iso, vmdk };
+enum class Format { kernel, initrd, rootfs, iso, vmdk, release };
 
 // Every format with the name it has in platforms/*.yaml.
 const std::vector<std::pair<Format, std::string>>& formats();

@@ -9,10 +9,13 @@
 #include "builder/assemble/kernel.h"
 #include "builder/pack/cpio.h"
 #include "builder/pack/disk.h"
+#include "builder/pack/grub.h"
 #include "builder/pack/iso.h"
 #include "builder/pack/tar.h"
 #include "builder/pack/vmdk.h"
+#include "builder/publish/index.h"
 #include "runtime/base/digest.h"
+#include "runtime/base/disk_layout.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 
@@ -39,6 +42,7 @@ struct Plan::Boot {
   std::shared_ptr<Made> image;   // vmlinuz
   std::shared_ptr<Made> initrd;  // the early one
   std::string fingerprint;       // of layers, kernel and initrd, for keys
+  std::vector<std::string> disk_cmdline;
 };
 
 Plan::Plan(const Recipes& recipes, Cache& cache, const Lock& lock, const Request& request,
@@ -51,10 +55,63 @@ Plan::Plan(const Recipes& recipes, Cache& cache, const Lock& lock, const Request
   for (const auto& [section, packages] : lock.sections)
     if (section != "tools") sections.push_back(section);
   materials_.add_steps(graph_, sections);
+  loader_step_ = plan_loader();
   layers_ = std::make_unique<LayerPlanner>(
       recipes, cache, materials_, graph_, std::move(programs),
       SquashfsOptions{.level = levels_of(request.compression).squashfs,
                       .processors = request.jobs});
+}
+
+std::size_t Plan::plan_loader() {
+  Key key{"loader 1"};
+  key.add("tools", materials_.fingerprint("tools"));
+  return graph_.add(
+      {"boot loader", {materials_.toolbox_step()}, 1, [this, key](std::stop_token stop) {
+         const bool cached = cache_.find(key.digest()).has_value();
+         const fs::path folder = cache_.get_or_make(key.digest(), [&](const fs::path& out) {
+           fs::create_directory(out);
+           write_loader(materials_.toolbox(), out, key.digest(), stop);
+         });
+         for (const char* name : {kBootSector, kCoreImage, kEspImage}) {
+           const fs::path file = folder / name;
+           loader_[name] = {file, ros::sha256_file(file), fs::file_size(file)};
+         }
+         return cached ? Outcome::cached : Outcome::built;
+       }});
+}
+
+ros::Release Plan::release_of(const Platform& platform, const Boot& boot) const {
+  const std::string& version = recipes_.distribution.version;
+  ros::Release release{.version = version,
+                       .platform = platform.name,
+                       .title = recipes_.distribution.title,
+                       .cmdline = boot.disk_cmdline};
+  const auto add = [&](const char* role, const std::string& path, const Made& made) {
+    release.files.push_back({role, path, made.size, made.sha256});
+  };
+  add("kernel", version + "/vmlinuz", *boot.image);
+  add("initrd", version + "/initrd", *boot.initrd);
+  for (const auto* layer : boot.layers) add("layer", "layers/" + layer->file_name, *layer->file);
+  for (const auto& [name, made] : loader_) {
+    const fs::path path{name};
+    add("loader",
+        fmt::format("loader/{}-{}{}", path.stem().string(), made.sha256.substr(0, 16),
+                    path.extension().string()),
+        made);
+  }
+  return release;
+}
+
+// Where the files of a release are in the cache, by their paths.
+std::map<std::string, fs::path> Plan::release_sources(const ros::Release& release,
+                                                      const Boot& boot) const {
+  std::map<std::string, fs::path> by_digest{{boot.image->sha256, boot.image->path},
+                                            {boot.initrd->sha256, boot.initrd->path}};
+  for (const auto* layer : boot.layers) by_digest[layer->file->sha256] = layer->file->path;
+  for (const auto& [name, made] : loader_) by_digest[made.sha256] = made.path;
+  std::map<std::string, fs::path> sources;
+  for (const auto& file : release.files) sources[file.path] = by_digest.at(file.sha256);
+  return sources;
 }
 
 // The early initrd carries the manifest, so it comes after the layers.
@@ -64,6 +121,7 @@ Plan::Boot Plan::plan_boot(const Platform& platform) {
   boot.kernel = &layers_->kernel_of(platform);
   boot.image = std::make_shared<Made>();
   boot.initrd = std::make_shared<Made>();
+  boot.disk_cmdline = ros::words(command_line(platform, {}) + " " + ros::kDiskCmdline);
   Key image_key{"vmlinuz 1"};
   image_key.add("packages", materials_.fingerprint(boot.kernel->section));
   Key key{"initrd 1"};
@@ -75,7 +133,7 @@ Plan::Boot Plan::plan_boot(const Platform& platform) {
   key.add("level", std::to_string(levels_of(request_.compression).initrd));
   boot.fingerprint = key.digest();
 
-  std::vector<std::size_t> needs{boot.kernel->early_modules.step};
+  std::vector<std::size_t> needs{boot.kernel->early_modules.step, loader_step_};
   for (const auto* layer : boot.layers) needs.push_back(layer->step);
   boot.step = graph_.add(
       {"initrd " + platform.name, needs, 3,
@@ -126,11 +184,12 @@ void Plan::add_artifact(const Platform& platform, const ArtifactSpec& spec, cons
   const std::string cmdline = command_line(platform, spec);
   Artifact artifact{platform.name, spec.name, std::make_shared<Made>()};
 
-  Key key{"artifact 2"};
+  Key key{"artifact 3"};
   key.add("format", name_of(spec.format)).add("boot", boot.fingerprint).add("cmdline", cmdline);
   key.add("size", std::to_string(spec.size ? spec.size->value : 0));
   key.add("title", distribution.title).add("epoch", std::to_string(distribution.epoch));
   key.add("tools", materials_.fingerprint("tools")).add("level", std::to_string(levels.squashfs));
+  key.add("disk cmdline", ros::join(boot.disk_cmdline, " "));
   const std::string seed = key.digest();
 
   const auto layer_files = [boot] {
@@ -138,12 +197,12 @@ void Plan::add_artifact(const Platform& platform, const ArtifactSpec& spec, cons
     for (const auto* layer : boot.layers) files.push_back({layer->file_name, layer->file->path});
     return files;
   };
-  const auto medium = [this, boot, cmdline, layer_files] {
-    return Medium{.title = recipes_.distribution.title,
-                  .version = recipes_.distribution.version,
+  const auto medium = [this, &platform, boot, cmdline, layer_files] {
+    return Medium{.release = release_of(platform, boot),
                   .kernel = boot.image->path,
                   .initrd = boot.initrd->path,
                   .layers = layer_files(),
+                  .loader = loader_.at(kCoreImage).path.parent_path(),
                   .cmdline = ros::words(cmdline),
                   .epoch = recipes_.distribution.epoch};
   };
@@ -174,6 +233,11 @@ void Plan::add_artifact(const Platform& platform, const ArtifactSpec& spec, cons
         write_iso({.medium = medium(), .seed = seed}, out, materials_.toolbox(), stop);
       };
       break;
+    case Format::release:
+      make = [this, &platform, boot](const fs::path& out, std::stop_token) {
+        ros::write_file(out, to_text(release_of(platform, boot)));
+      };
+      break;
     case Format::vmdk:
       weight = 10;
       make = [this, medium, seed, levels, size = spec.size->value](const fs::path& out,
@@ -193,6 +257,10 @@ void Plan::add_artifact(const Platform& platform, const ArtifactSpec& spec, cons
                 return make_file(
                     cache_, key, [&](const fs::path& out) { make(out, stop); }, *file);
               }});
+  if (spec.format == Format::release)
+    artifact.sources = [this, &platform, boot] {
+      return release_sources(release_of(platform, boot), boot);
+    };
   artifacts_.push_back(std::move(artifact));
 }
 
@@ -200,6 +268,16 @@ std::vector<Published> Plan::publish() const {
   std::vector<Published> all;
   std::map<std::string, std::vector<Published>> by_platform;
   for (const auto& artifact : artifacts_) {
+    if (artifact.sources) {
+      const auto text = ros::read_file(artifact.file->path);
+      const auto files = publish_release(ros::parse_releases(text, artifact.name).back(),
+                                         artifact.sources(), request_.output / artifact.platform,
+                                         artifact.name, cache_.root() / "outputs");
+      auto& list = by_platform[artifact.platform];
+      list.insert(list.end(), files.begin(), files.end());
+      all.push_back(files.back());
+      continue;
+    }
     const auto published = rosbuild::publish(artifact.file->path, artifact.file->sha256,
                                              request_.output / artifact.platform, artifact.name,
                                              cache_.root() / "outputs");

@@ -17,6 +17,7 @@
 #include "runtime/ros/head_start.h"
 #include "runtime/ros/settings.h"
 #include "runtime/ros/supervisor.h"
+#include "runtime/ros/upgrade.h"
 #include "runtime/ros/verbs.h"
 #include "runtime/ros/watch.h"
 
@@ -112,6 +113,16 @@ void write_issue() {
   if (try_read_file("/etc/issue") != text) write_file_atomically("/etc/issue", text);
 }
 
+// Ready is what a version on trial has to become.
+void settle_version() {
+  try {
+    if (const auto message = settle(kMediumFolder, running_version()))
+      announce("rancheros: " + *message);
+  } catch (const std::exception& error) {
+    announce_error(error.what());
+  }
+}
+
 void say_ready() {
   announce(fmt::format("rancheros: ready in {:.2f} s", uptime()));
   for (const auto& address : addresses()) {
@@ -164,6 +175,7 @@ int sysinit_verb(const Arguments&) {
   if (!restarted) {
     supervisor.wait_until_tried();
     say_ready();
+    settle_version();
   }
   bool connected = !addresses().empty();
   if (!connected) {
