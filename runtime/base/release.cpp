@@ -118,8 +118,13 @@ bool is_version(std::string_view text) {
 }
 
 std::string to_text(const Release& release) {
-  std::string text = fmt::format("version {}\nplatform {}\ntitle {}\ncmdline {}\n", release.version,
-                                 release.platform, release.title, join(release.cmdline, " "));
+  std::string text = fmt::format("version {}\n", release.version);
+  const auto put = [&](const char* name, const std::string& value) {
+    if (!value.empty()) text += fmt::format("{} {}\n", name, value);
+  };
+  put("platform", release.platform);
+  put("title", release.title);
+  put("cmdline", join(release.cmdline, " "));
   for (const auto& file : release.files)
     text += fmt::format("file {} {} {} {}\n", file.role, file.path, file.size, file.sha256);
   return text;

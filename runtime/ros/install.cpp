@@ -10,7 +10,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
+#include <map>
 
 #include "runtime/base/boot_state.h"
 #include "runtime/base/digest.h"
@@ -95,53 +95,55 @@ void write_bytes(const fs::path& disk, std::uint64_t offset, std::string_view by
 
 // --- partitions that are there already --------------------------------------------------
 
-// What lsblk(8) says of a disk and its partitions.
-nlohmann::json block_tree(const fs::path& disk) {
-  const auto text = capture({"lsblk", "--json", "--bytes", "--output",
-                             "PATH,LABEL,FSTYPE,PARTTYPE,PTTYPE,START,SIZE", disk.string()});
-  return nlohmann::json::parse(text).at("blockdevices").at(0);
+using Facts = std::map<std::string, std::string>;
+
+// What blkid(8) finds on a partition itself. What udev knows may be older than that.
+Facts probe_partition(const fs::path& partition) {
+  const auto [status, output] =
+      capture_bounded({"blkid", "--probe", "--output", "export", partition.string()}, {}, 1 << 16);
+  Facts facts;
+  for (const auto& line : split(output, '\n'))
+    if (const auto equals = line.find('='); equals != line.npos)
+      facts[line.substr(0, equals)] = line.substr(equals + 1);
+  return facts;
 }
 
-std::string text_of(const nlohmann::json& entry, const char* name) {
-  const auto found = entry.find(name);
-  return found != entry.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-std::uint64_t number_of(const nlohmann::json& entry, const char* name) {
-  const auto found = entry.find(name);
-  if (found == entry.end()) return 0;
-  if (found->is_number()) return found->get<std::uint64_t>();
-  const std::string text = found->is_string() ? found->get<std::string>() : "";
+std::uint64_t number_of(const Facts& facts, const char* name) {
+  const auto found = facts.find(name);
   std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
+  if (found != facts.end())
+    std::from_chars(found->second.data(), found->second.data() + found->second.size(), value);
   return value;
 }
 
-bool same_type(const std::string& type, const char* guid, const char* mbr) {
-  std::string upper = type;
-  for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return upper == guid || type == mbr;
+std::vector<fs::path> partitions_of(const fs::path& disk) {
+  std::vector<fs::path> found;
+  for (const auto& entry :
+       fs::directory_iterator("/sys/class/block" / fs::canonical(disk).filename()))
+    if (fs::exists(entry.path() / "partition")) found.push_back("/dev" / entry.path().filename());
+  return found;
 }
 
 InstallTarget find_target(const fs::path& disk) {
-  const auto tree = block_tree(disk);
   InstallTarget target;
-  const bool mbr = text_of(tree, "pttype") == "dos";
+  bool mbr = false;
   std::uint64_t first = ~std::uint64_t{0};
-  for (const auto& part : tree.value("children", nlohmann::json::array())) {
-    const std::string type = text_of(part, "parttype");
-    const std::string label = text_of(part, "label");
-    first = std::min(first, number_of(part, "start"));
-    if (same_type(type, kEspType, "0xef")) target.esp = text_of(part, "path");
-    if (same_type(type, kBiosBootType, "-")) {
-      target.core_sector = number_of(part, "start");
-      target.core_room = number_of(part, "size");
+  for (const auto& path : partitions_of(disk)) {
+    Facts facts = probe_partition(path);
+    std::string type = facts["PART_ENTRY_TYPE"];
+    for (char& c : type) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    mbr = mbr || facts["PART_ENTRY_SCHEME"] == "dos";
+    first = std::min(first, number_of(facts, "PART_ENTRY_OFFSET"));
+    if (type == kEspType || type == "0XEF") target.esp = path;
+    if (type == kBiosBootType) {
+      target.core_sector = number_of(facts, "PART_ENTRY_OFFSET");
+      target.core_room = number_of(facts, "PART_ENTRY_SIZE") * kSectorSize;
     }
-    if (label == kStateLabel) target.state = text_of(part, "path");
-    if (label != kBootLabel) continue;
-    target.boot = text_of(part, "path");
-    if (text_of(part, "fstype") != "ext4")
-      throw Error{target.boot.string() + " is not ext4, which GRUB and init need there"};
+    if (facts["LABEL"] == kStateLabel) target.state = path;
+    if (facts["LABEL"] != kBootLabel) continue;
+    target.boot = path;
+    if (facts["TYPE"] != "ext4")
+      throw Error{path.string() + " is not ext4, which GRUB and init need there"};
   }
   if (mbr && first >= kDiskHead / kSectorSize) {
     target.core_sector = kMbrCoreSector;
