@@ -275,20 +275,28 @@ std::vector<std::string> names_of(const std::map<std::string, Value>& map) {
 
 const std::vector<std::pair<Format, std::string>>& formats() {
   static const std::vector<std::pair<Format, std::string>> all{
-      {Format::kernel, "kernel"},   {Format::initrd, "initrd"},
-      {Format::rootfs, "rootfs"},   {Format::iso, "iso"},
-      {Format::raw, "raw"},         {Format::qcow2, "qcow2"},
-      {Format::vmdk, "vmdk"},       {Format::ova, "ova"},
-      {Format::vhd, "vhd"},         {Format::vhd_fixed, "vhd-fixed"},
-      {Format::vhd_zip, "vhd-zip"}, {Format::vhdx, "vhdx"},
-      {Format::gce, "gce"},         {Format::zip, "zip"},
+      {Format::kernel, "kernel"},
+      {Format::initrd, "initrd"},
+      {Format::rootfs, "rootfs"},
+      {Format::release, "release"},
+      {Format::iso, "iso"},
+      {Format::raw, "raw"},
+      {Format::qcow2, "qcow2"},
+      {Format::vmdk, "vmdk"},
+      {Format::ova, "ova"},
+      {Format::vhd, "vhd"},
+      {Format::vhd_fixed, "vhd-fixed"},
+      {Format::vhd_zip, "vhd-zip"},
+      {Format::vhdx, "vhdx"},
+      {Format::gce, "gce"},
+      {Format::zip, "zip"},
   };
   return all;
 }
 
 bool is_disk(Format format) {
   return format != Format::kernel && format != Format::initrd && format != Format::rootfs &&
-         format != Format::iso;
+         format != Format::release && format != Format::iso;
 }
 
 const std::string& name_of(Format format) {

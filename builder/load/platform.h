@@ -21,6 +21,7 @@ enum class Format {
   kernel,
   initrd,
   rootfs,
+  release,  // a folder: what `ros install` and `ros os upgrade` take
   iso,
   raw,
   qcow2,

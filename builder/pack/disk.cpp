@@ -16,16 +16,8 @@ namespace {
 
 using ros::Error;
 
-constexpr std::uint64_t kEspSize = 64 * kMiB;
-constexpr std::uint64_t kLeastState = 64 * kMiB;
-constexpr std::uint64_t kHead = kMiB;  // partition table, and alignment of the first partition
-constexpr std::uint64_t kTail = kMiB;  // its copy
-
-// Two versions beside each other, and what ext4 needs for itself.
 std::uint64_t boot_size(const DiskSpec& spec, const Tree& medium) {
-  if (spec.boot_size) return spec.boot_size;
-  const std::uint64_t content = medium.content_bytes();
-  return round_up(2 * content + content / 10 + 64 * kMiB, 16 * kMiB);
+  return spec.boot_size ? spec.boot_size : ros::boot_partition_size(medium.content_bytes());
 }
 
 struct Partitions {
@@ -36,18 +28,15 @@ Partitions lay_out(const DiskSpec& spec, std::uint64_t boot) {
   const auto guid = [&](const char* what) {
     return ros::uuid_from(spec.seed + " partition " + what);
   };
-  const std::uint64_t bios_at = kHead;
-  const std::uint64_t esp_at = bios_at + kMiB;
-  const std::uint64_t boot_at = esp_at + kEspSize;
+  const std::uint64_t bios_at = ros::kDiskHead;
+  const std::uint64_t esp_at = bios_at + ros::kBiosBootSize;
+  const std::uint64_t boot_at = esp_at + ros::kEspSize;
   const std::uint64_t state_at = boot_at + boot;
-  return {{kBiosBootType, guid("bios"), "BIOS boot", bios_at, kMiB},
-          {kEspType, guid("esp"), "ESP", esp_at, kEspSize},
-          {kLinuxType, guid("boot"), kDiskLabel, boot_at, boot},
-          {kLinuxType, guid("state"), kStateLabel, state_at, spec.size - kTail - state_at}};
-}
-
-std::uint64_t least(std::uint64_t boot) {
-  return kHead + kMiB + kEspSize + boot + kLeastState + kTail;
+  return {
+      {kBiosBootType, guid("bios"), "BIOS boot", bios_at, ros::kBiosBootSize},
+      {kEspType, guid("esp"), "ESP", esp_at, ros::kEspSize},
+      {kLinuxType, guid("boot"), kDiskLabel, boot_at, boot},
+      {kLinuxType, guid("state"), kStateLabel, state_at, spec.size - ros::kDiskTail - state_at}};
 }
 
 std::string mebibytes(std::uint64_t size) {
@@ -57,7 +46,7 @@ std::string mebibytes(std::uint64_t size) {
 }  // namespace
 
 std::uint64_t least_disk_size(const DiskSpec& spec) {
-  return least(boot_size(spec, medium_tree(spec.medium, kDiskLabel)));
+  return ros::least_disk(boot_size(spec, medium_tree(spec.medium, kDiskLabel)));
 }
 
 void write_disk(const DiskSpec& spec, const fs::path& out, const Toolbox& toolbox,
@@ -66,21 +55,22 @@ void write_disk(const DiskSpec& spec, const fs::path& out, const Toolbox& toolbo
   const std::uint64_t boot = boot_size(spec, medium);
   if (spec.size % kMiB != 0)
     throw Error{fmt::format("a disk of {} bytes is not whole MiB", spec.size), Error::Kind::input};
-  if (spec.size < least(boot))
+  if (spec.size < ros::least_disk(boot))
     throw Error{fmt::format("a disk of {} is too small: it needs at least {} ({} for {}, of which "
                             "one version takes {})",
-                            mebibytes(spec.size), mebibytes(least(boot)), mebibytes(boot),
+                            mebibytes(spec.size), mebibytes(ros::least_disk(boot)), mebibytes(boot),
                             kDiskLabel, mebibytes(medium.content_bytes())),
                 Error::Kind::input}
         .hint("give the artifact a larger `size`");
   const Partitions parts = lay_out(spec, boot);
 
   const ros::Fd disk = create_sparse(out.string(), spec.size);
-  const BiosBoot bios = bios_boot(toolbox, kDiskLabel, parts.bios.offset / kSector, stop);
-  if (bios.core.size() > parts.bios.size) throw Error{"GRUB's core image is too large"};
+  std::string boot_sector = ros::read_file(spec.medium.loader / kBootSector);
+  std::string core = ros::read_file(spec.medium.loader / kCoreImage);
+  ros::place_core(boot_sector, core, parts.bios.offset / kSector);
   write_gpt(disk.get(), spec.size, ros::uuid_from(spec.seed + " disk"),
-            {parts.bios, parts.esp, parts.boot, parts.state}, bios.boot_sector);
-  write_at(disk.get(), parts.bios.offset, bios.core);
+            {parts.bios, parts.esp, parts.boot, parts.state}, boot_sector);
+  write_at(disk.get(), parts.bios.offset, core);
   write_fat(esp_tree(toolbox, kDiskLabel), disk.get(), parts.esp.offset,
             {.size = parts.esp.size,
              .label = "ESP",

@@ -1,9 +1,5 @@
-// A bootable raw disk image (sparse), GPT, for BIOS and UEFI:
-//
-//   1 BIOS boot  1 MiB   GRUB's core image
-//   2 ESP       64 MiB   FAT: shim, GRUB
-//   3 RANCHER_BOOT       ext4: the medium, with room for two versions
-//   4 RANCHER_STATE      ext4, empty, to the end; grows on the first boot
+// A bootable raw disk image (sparse), GPT, for BIOS and UEFI, as runtime/base/disk_layout.h
+// says. RANCHER_STATE is empty and grows on the first boot.
 #pragma once
 
 #include <cstdint>

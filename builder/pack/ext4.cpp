@@ -5,6 +5,7 @@
 #include "builder/pack/stream.h"
 #include "builder/pack/tar.h"
 #include "runtime/base/digest.h"
+#include "runtime/base/disk_layout.h"
 
 namespace rosbuild {
 
@@ -30,9 +31,8 @@ void write_ext4(const Tree& tree, const fs::path& out, const Ext4Spec& spec, con
       fmt::format("hash_seed={},root_owner=0:0,assume_storage_prezeroed=1,nodiscard",
                   ros::uuid_from(spec.seed + " hash"))};
   if (spec.for_grub) {
-    // Few large files, all of root's.
-    arguments.insert(arguments.end(),
-                     {"-O", "^metadata_csum_seed,^orphan_file", "-i", "65536", "-m", "0"});
+    const auto& options = ros::boot_ext4_options();
+    arguments.insert(arguments.end(), options.begin(), options.end());
   } else {
     arguments.insert(arguments.end(), {"-i", "16384", "-m", "1"});
   }

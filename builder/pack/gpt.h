@@ -5,14 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/disk_layout.h"
+
 namespace rosbuild {
 
 inline constexpr std::uint64_t kSector = 512;
 inline constexpr std::uint64_t kMiB = 1024 * 1024;
 
-inline constexpr const char* kBiosBootType = "21686148-6449-6E6F-744E-656564454649";
-inline constexpr const char* kEspType = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B";
-inline constexpr const char* kLinuxType = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
+using ros::kBiosBootType;
+using ros::kEspType;
+using ros::kLinuxType;
 
 struct Partition {
   std::string type;  // GUID

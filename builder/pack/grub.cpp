@@ -3,6 +3,11 @@
 #include <fmt/format.h>
 
 #include "builder/pack/bytes.h"
+#include "builder/pack/fat.h"
+#include "builder/pack/gpt.h"
+#include "builder/pack/stream.h"
+#include "runtime/base/digest.h"
+#include "runtime/base/disk_layout.h"
 #include "runtime/base/error.h"
 
 namespace rosbuild {
@@ -10,13 +15,9 @@ namespace {
 
 using ros::Error;
 
-// Offsets in boot.img and diskboot.img, from GRUB's include/grub/i386/pc/boot.h.
-constexpr std::size_t kSectorSize = 512;
-constexpr std::size_t kCodeSize = 440;       // the disk signature and partitions follow
-constexpr std::size_t kKernelSector = 0x5c;  // 64 bits: where diskboot.img is
-constexpr std::size_t kDriveCheck = 0x66;  // a jump over the fix for BIOSes that pass a wrong drive
-constexpr std::size_t kFirstList =
-    0x200 - 12;  // diskboot.img: start (64), sectors (16), segment (16)
+// In boot.img (GRUB's include/grub/i386/pc/boot.h): a jump over the fix for BIOSes that pass a
+// wrong drive.
+constexpr std::size_t kDriveCheck = 0x66;
 
 // Everything the menu needs is inside: no module is ever loaded from the medium.
 const std::vector<std::string> kModules{
@@ -46,7 +47,37 @@ std::string make_image(const Toolbox& toolbox, const std::string& format,
   return ros::read_file(image);
 }
 
+std::string boot_sector(const Toolbox& toolbox) {
+  std::string sector = ros::read_file(toolbox.path("usr/lib/grub/i386-pc/boot.img"));
+  if (sector.size() != kSector) throw Error{"GRUB's boot.img is not one sector", Error::Kind::tool};
+  sector.replace(kDriveCheck, 2, "\x90\x90");  // two no-ops: hard disks want the fix
+  sector.replace(ros::kBootCodeSize, std::string::npos,
+                 std::string(kSector - ros::kBootCodeSize, '\0'));
+  return sector;
+}
+
+void write_esp(const Tree& tree, const fs::path& out, const std::string& seed) {
+  // As small as its content lets it be, with a little for tables and rounding.
+  const std::uint64_t size = round_up(tree.content_bytes() + kMiB / 16, kMiB / 16);
+  const ros::Fd fd = create_sparse(out.string(), size);
+  write_fat(tree, fd.get(), 0,
+            {.size = size,
+             .label = "ESP",
+             .serial = static_cast<std::uint32_t>(
+                 std::stoul(ros::sha256(seed + " esp").substr(0, 8), nullptr, 16))});
+}
+
 }  // namespace
+
+void write_loader(const Toolbox& toolbox, const fs::path& folder, const std::string& seed,
+                  std::stop_token stop) {
+  ros::write_file(folder / kBootSector, boot_sector(toolbox));
+  std::string core = make_image(toolbox, "i386-pc", "ext2", ros::kBootLabel, stop);
+  core.append((kSector - core.size() % kSector) % kSector, '\0');
+  if (core.size() > ros::kBiosBootSize) throw Error{"GRUB's core image is too large"};
+  ros::write_file(folder / kCoreImage, core);
+  write_esp(esp_tree(toolbox, ros::kIsoLabel), folder / kEspImage, seed);
+}
 
 Tree esp_tree(const Toolbox& toolbox, const std::string& label) {
   Tree tree;
@@ -59,34 +90,8 @@ Tree esp_tree(const Toolbox& toolbox, const std::string& label) {
   put("EFI/BOOT/BOOTX64.EFI", file("usr/lib/shim/shimx64.efi.signed"));
   put("EFI/BOOT/mmx64.efi", file("usr/lib/shim/mmx64.efi.signed"));
   put("EFI/BOOT/grubx64.efi", file("usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"));
-  put(kSignedConfig, signed_config(label));
+  put(ros::kSignedConfig, ros::signed_config(label));
   return tree;
-}
-
-std::string signed_config(const std::string& label) {
-  return fmt::format(
-      "search --no-floppy --set=root --label {}\n"
-      "set prefix=($root)/grub\n"
-      "configfile $prefix/grub.cfg\n",
-      label);
-}
-
-BiosBoot bios_boot(const Toolbox& toolbox, const std::string& label, std::uint64_t core_sector,
-                   std::stop_token stop) {
-  BiosBoot boot;
-  boot.boot_sector = ros::read_file(toolbox.path("usr/lib/grub/i386-pc/boot.img"));
-  if (boot.boot_sector.size() != kSectorSize)
-    throw Error{"GRUB's boot.img is not one sector", Error::Kind::tool};
-  put_le<std::uint64_t>(boot.boot_sector, kKernelSector, core_sector);
-  boot.boot_sector.replace(kDriveCheck, 2, "\x90\x90");  // two no-ops: hard disks want the fix
-  boot.boot_sector.replace(kCodeSize, std::string::npos,
-                           std::string(kSectorSize - kCodeSize, '\0'));
-
-  boot.core = make_image(toolbox, "i386-pc", "ext2", label, stop);
-  boot.core.append((kSectorSize - boot.core.size() % kSectorSize) % kSectorSize, '\0');
-  // diskboot.img is the first sector of the core; it loads the rest, which follows it.
-  put_le<std::uint64_t>(boot.core, kFirstList, core_sector + 1);
-  return boot;
 }
 
 std::string eltorito_image(const Toolbox& toolbox, const std::string& label, std::stop_token stop) {

@@ -6,7 +6,6 @@
 // the BIOS boot partition (disk), or one El Torito image (ISO).
 #pragma once
 
-#include <cstdint>
 #include <stop_token>
 #include <string>
 
@@ -15,23 +14,18 @@
 
 namespace rosbuild {
 
-// Where Debian's signed GRUB looks for its configuration, and what it says there:
-// the configuration is on the medium with this label.
-inline constexpr const char* kSignedConfig = "EFI/debian/grub.cfg";
-std::string signed_config(const std::string& label);
+// What a medium carries so that `ros install` can make a disk bootable from it; files of a
+// folder.
+inline constexpr const char* kBootSector = "boot.img";  // 512 bytes, of which 440 are code
+inline constexpr const char* kCoreImage = "core.img";   // whole sectors; see ros::place_core
+inline constexpr const char* kEspImage = "esp.img";     // that of an ISO, a FAT file system
+
+// Writes the three into `folder`. `seed`: identifiers follow from it.
+void write_loader(const Toolbox& toolbox, const fs::path& folder, const std::string& seed,
+                  std::stop_token stop = {});
 
 // The EFI system partition of a medium with this label.
 Tree esp_tree(const Toolbox& toolbox, const std::string& label);
-
-// The sector-0 code and the core image for a disk whose BIOS boot partition
-// starts at `core_sector`: what grub-bios-setup would install. The first 440
-// bytes of `boot_sector` are code, the rest is zero.
-struct BiosBoot {
-  std::string boot_sector;  // 512 bytes
-  std::string core;         // whole sectors
-};
-BiosBoot bios_boot(const Toolbox& toolbox, const std::string& label, std::uint64_t core_sector,
-                   std::stop_token stop = {});
 
 // The El Torito boot image (cdboot.img and core), before xorriso patches its
 // boot info table.

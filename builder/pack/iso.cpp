@@ -3,11 +3,7 @@
 #include <fmt/format.h>
 #include <time.h>
 
-#include "builder/pack/bytes.h"
-#include "builder/pack/fat.h"
-#include "builder/pack/gpt.h"
 #include "builder/pack/grub.h"
-#include "builder/pack/stream.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
@@ -31,28 +27,14 @@ std::string graft(const std::string& path, const fs::path& file) {
   return escaped("/" + path) + "=" + escaped(file.string());
 }
 
-void write_esp(const Tree& tree, const fs::path& out, const std::string& seed) {
-  // As small as its content lets it be, with a little for tables and rounding.
-  const std::uint64_t size = round_up(tree.content_bytes() + kMiB / 16, kMiB / 16);
-  const ros::Fd fd = create_sparse(out.string(), size);
-  write_fat(tree, fd.get(), 0,
-            {.size = size,
-             .label = "ESP",
-             .serial = static_cast<std::uint32_t>(
-                 std::stoul(ros::sha256(seed + " esp").substr(0, 8), nullptr, 16))});
-}
-
 }  // namespace
 
 void write_iso(const IsoSpec& spec, const fs::path& out, const Toolbox& toolbox,
                std::stop_token stop) {
   const ros::TempDir scratch(fs::absolute(out).parent_path());
-  const fs::path esp = scratch.path() / "esp.img";
-  write_esp(esp_tree(toolbox, kIsoLabel), esp, spec.seed);
-
   Tree tree = medium_tree(spec.medium, kIsoLabel);
   // Started from a CD, GRUB takes the whole CD for its root, not the ESP on it.
-  tree.put_file(kSignedConfig, signed_config(kIsoLabel));
+  tree.put_file(ros::kSignedConfig, ros::signed_config(kIsoLabel));
   tree.put_file("grub/eltorito.img", eltorito_image(toolbox, kIsoLabel, stop));
 
   const std::string date = volume_time(toolbox.epoch());
@@ -67,10 +49,9 @@ void write_iso(const IsoSpec& spec, const fs::path& out, const Toolbox& toolbox,
       // BIOS, from a USB stick.
       "--grub2-mbr", toolbox.path("usr/lib/grub/i386-pc/boot_hybrid.img").string(),
       "--mbr-force-bootable",
-      // UEFI, from both.
-      "-append_partition", "2", kEspType, esp.string(), "-appended_part_as_gpt",
-      "-eltorito-alt-boot", "-e", "--interval:appended_partition_2:all::", "-no-emul-boot",
-      "-graft-points"};
+      // UEFI, from both: a file that is also a partition, so that `ros install` finds it.
+      "-eltorito-alt-boot", "-e", loader_path(spec.medium, kEspImage), "-no-emul-boot",
+      "-efi-boot-part", "--efi-boot-image", "-graft-points"};
   for (const auto& [path, entry] : tree.entries()) {
     if (entry.type != EntryType::file) continue;
     const auto* range = std::get_if<FileRange>(&entry.content.source());

@@ -1,6 +1,6 @@
 // A hybrid ISO 9660 image (Rock Ridge, volume label RANCHEROS) through the
 // locked xorriso: boots from CD and, written to one, from a USB stick, by BIOS
-// and UEFI. The ESP is a GPT partition behind the ISO 9660 file system.
+// and UEFI. The ESP is a file of the ISO 9660 file system and a GPT partition at once.
 #pragma once
 
 #include <stop_token>

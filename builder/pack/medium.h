@@ -1,8 +1,9 @@
 // What every bootable medium holds, disk or ISO alike:
 //
-//   VERSION/vmlinuz  VERSION/initrd  layers/NAME-DIGEST16.squashfs  grub/grub.cfg
+//   VERSION/vmlinuz  VERSION/initrd  VERSION/menu.cfg  VERSION/release
+//   layers/NAME-DIGEST16.squashfs    loader/{boot,core,esp}-DIGEST16.img    grub/grub.cfg
 //
-// and the text of its GRUB menu.
+// and, on a disk, grub/grubenv.
 #pragma once
 
 #include <cstdint>
@@ -11,28 +12,29 @@
 
 #include "builder/os/tree.h"
 #include "builder/pack/cpio.h"
+#include "runtime/base/disk_layout.h"
+#include "runtime/base/release.h"
 
 namespace rosbuild {
 
-// File system labels by which GRUB and init find the medium.
-inline constexpr const char* kDiskLabel = "RANCHER_BOOT";
-inline constexpr const char* kStateLabel = "RANCHER_STATE";
-inline constexpr const char* kIsoLabel = "RANCHEROS";
+inline constexpr const char* kDiskLabel = ros::kBootLabel;
+using ros::kIsoLabel;
+using ros::kStateLabel;
 
 struct Medium {
-  std::string title;    // "RancherOS", for the menu
-  std::string version;  // "2.0.0", names the folder
+  ros::Release release;  // names every file, but for grub/
   fs::path kernel;
   fs::path initrd;
   std::vector<NamedFile> layers;     // bottom to top
-  std::vector<std::string> cmdline;  // of the kernel
+  fs::path loader;                   // a folder that write_loader made
+  std::vector<std::string> cmdline;  // of the kernel, from this medium
   std::int64_t epoch = 0;
 };
 
-// The menu: current, debug, recovery and autologin entries, three seconds, on
-// the screen and the first serial port. `label`: kDiskLabel or kIsoLabel.
-std::string make_grub_cfg(const Medium& medium, const std::string& label);
+// Where the file `name` of the loader's folder is on a medium: "loader/esp-0123456789abcdef.img".
+std::string loader_path(const Medium& medium, const std::string& name);
 
+// `label`: kDiskLabel or kIsoLabel. Throws ros::Error when a file is missing.
 Tree medium_tree(const Medium& medium, const std::string& label);
 
 }  // namespace rosbuild

@@ -8,9 +8,12 @@
 #include "builder/assemble/initrd.h"
 #include "builder/assemble/kernel.h"
 #include "builder/pack/cpio.h"
+#include "builder/pack/grub.h"
 #include "builder/pack/iso.h"
 #include "builder/pack/tar.h"
+#include "builder/publish/index.h"
 #include "runtime/base/digest.h"
+#include "runtime/base/disk_layout.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 
@@ -38,6 +41,7 @@ struct Plan::Boot {
   Key image_key;
   Key key;               // of layers, kernel and initrd
   std::size_t step = 0;  // after it, everything here is set
+  std::vector<std::string> disk_cmdline;
 
   std::vector<NamedFile> layer_files() const {
     std::vector<NamedFile> files;
@@ -59,10 +63,63 @@ Plan::Plan(const Recipes& recipes, Cache& cache, const Lock& lock, const Request
   for (const auto& [section, packages] : lock.sections)
     if (section != "tools") sections.push_back(section);
   materials_.add_steps(graph_, sections);
+  loader_step_ = plan_loader();
   layers_ = std::make_unique<LayerPlanner>(
       recipes, cache, materials_, graph_, std::move(programs),
       SquashfsOptions{.level = levels_of(request.compression).squashfs,
                       .processors = request.jobs});
+}
+
+std::size_t Plan::plan_loader() {
+  Key key{"loader 1"};
+  key.add("tools", materials_.fingerprint("tools"));
+  return graph_.add(
+      {"boot loader", {materials_.toolbox_step()}, 1, [this, key](std::stop_token stop) {
+         const bool cached = cache_.find(key.digest()).has_value();
+         const fs::path folder = cache_.get_or_make(key.digest(), [&](const fs::path& out) {
+           fs::create_directory(out);
+           write_loader(materials_.toolbox(), out, key.digest(), stop);
+         });
+         for (const char* name : {kBootSector, kCoreImage, kEspImage}) {
+           const fs::path file = folder / name;
+           loader_[name] = {file, ros::sha256_file(file), fs::file_size(file)};
+         }
+         return cached ? Outcome::cached : Outcome::built;
+       }});
+}
+
+ros::Release Plan::release_of(const Platform& platform, const Boot& boot) const {
+  const std::string& version = recipes_.distribution.version;
+  ros::Release release{.version = version,
+                       .platform = platform.name,
+                       .title = recipes_.distribution.title,
+                       .cmdline = boot.disk_cmdline};
+  const auto add = [&](const char* role, const std::string& path, const Made& made) {
+    release.files.push_back({role, path, made.size, made.sha256});
+  };
+  add("kernel", version + "/vmlinuz", *boot.image);
+  add("initrd", version + "/initrd", *boot.initrd);
+  for (const auto* layer : boot.layers) add("layer", "layers/" + layer->file_name, *layer->file);
+  for (const auto& [name, made] : loader_) {
+    const fs::path path{name};
+    add("loader",
+        fmt::format("loader/{}-{}{}", path.stem().string(), made.sha256.substr(0, 16),
+                    path.extension().string()),
+        made);
+  }
+  return release;
+}
+
+// Where the files of a release are in the cache, by their paths.
+std::map<std::string, fs::path> Plan::release_sources(const ros::Release& release,
+                                                      const Boot& boot) const {
+  std::map<std::string, fs::path> by_digest{{boot.image->sha256, boot.image->path},
+                                            {boot.initrd->sha256, boot.initrd->path}};
+  for (const auto* layer : boot.layers) by_digest[layer->file->sha256] = layer->file->path;
+  for (const auto& [name, made] : loader_) by_digest[made.sha256] = made.path;
+  std::map<std::string, fs::path> sources;
+  for (const auto& file : release.files) sources[file.path] = by_digest.at(file.sha256);
+  return sources;
 }
 
 // The part of the initrd that all platforms share: compressing it takes seconds.
@@ -92,7 +149,8 @@ Plan::Boot Plan::plan_boot(const Platform& platform) {
   Boot boot{.layers = layers_->layers_of(platform),
             .kernel = &layers_->kernel_of(platform),
             .image_key = Key{"vmlinuz 1"},
-            .key = Key{"initrd 2"}};
+            .key = Key{"initrd 2"},
+            .disk_cmdline = ros::words(command_line(platform, {}) + " " + ros::kDiskCmdline)};
   boot.image_key.add("packages", materials_.fingerprint(boot.kernel->section));
   const PlannedFile image =
       files_.add("kernel", boot.image_key, {boot.kernel->early_modules.step}, 1,
@@ -101,7 +159,7 @@ Plan::Boot Plan::plan_boot(const Platform& platform) {
                  });
   const PlannedFile early = early_initrd_of(*boot.kernel);
 
-  std::vector<std::size_t> needs{image.step, early.step};
+  std::vector<std::size_t> needs{image.step, early.step, loader_step_};
   for (const auto* layer : boot.layers) needs.push_back(layer->step);
   boot.key.add("platform", platform.name).add("version", recipes_.distribution.version);
   boot.key.add("early", early.key).add("image", boot.image_key.digest());
@@ -139,7 +197,12 @@ void Plan::add_artifact(const Platform& platform, const ArtifactSpec& spec, cons
   const PlannedFile file = is_disk(spec.format) || spec.format == Format::iso
                                ? plan_medium(platform, spec, boot)
                                : plan_part(platform, spec, boot);
-  artifacts_.push_back({platform.name, spec.name, file.made});
+  Artifact artifact{platform.name, spec.name, file.made};
+  if (spec.format == Format::release)
+    artifact.sources = [this, &platform, boot] {
+      return release_sources(release_of(platform, boot), boot);
+    };
+  artifacts_.push_back(std::move(artifact));
 }
 
 // What a machine is netbooted with, or a container made from.
@@ -150,6 +213,17 @@ PlannedFile Plan::plan_part(const Platform& platform, const ArtifactSpec& spec, 
     return files_.add(title, Key{"netboot 1"}.add("boot", boot.key.digest()), {boot.step}, 1,
                       [boot](const fs::path& out, std::stop_token stop) {
                         write_netboot_initrd(boot.initrd->path, boot.layer_files(), out, stop);
+                      });
+  if (spec.format == Format::release)
+    return files_.add(title,
+                      Key{"release 1"}
+                          .add("boot", boot.key.digest())
+                          .add("title", recipes_.distribution.title)
+                          .add("cmdline", ros::join(boot.disk_cmdline, " "))
+                          .add("tools", materials_.fingerprint("tools")),
+                      {boot.step}, 1,
+                      [this, &platform, boot](const fs::path& out, std::stop_token) {
+                        ros::write_file(out, to_text(release_of(platform, boot)));
                       });
   const int level = levels_of(request_.compression).gzip;
   Key key{"rootfs 2"};
@@ -170,17 +244,18 @@ PlannedFile Plan::plan_medium(const Platform& platform, const ArtifactSpec& spec
   const Distribution& distribution = recipes_.distribution;
   const std::string cmdline = command_line(platform, spec);
   const std::uint64_t size = spec.size ? spec.size->value : 0;
-  Key key{spec.format == Format::iso ? "iso 3" : "disk 1"};
+  Key key{spec.format == Format::iso ? "iso 4" : "disk 2"};
   key.add("boot", boot.key.digest()).add("cmdline", cmdline).add("size", std::to_string(size));
   key.add("title", distribution.title).add("epoch", std::to_string(distribution.epoch));
   key.add("tools", materials_.fingerprint("tools"));
+  key.add("disk cmdline", ros::join(boot.disk_cmdline, " "));
 
-  const auto medium = [this, boot, cmdline] {
-    return Medium{.title = recipes_.distribution.title,
-                  .version = recipes_.distribution.version,
+  const auto medium = [this, &platform, boot, cmdline] {
+    return Medium{.release = release_of(platform, boot),
                   .kernel = boot.image->path,
                   .initrd = boot.initrd->path,
                   .layers = boot.layer_files(),
+                  .loader = loader_.at(kCoreImage).path.parent_path(),
                   .cmdline = ros::words(cmdline),
                   .epoch = recipes_.distribution.epoch};
   };
@@ -200,6 +275,16 @@ std::vector<Published> Plan::publish() const {
   std::vector<Published> all;
   std::map<std::string, std::vector<Published>> by_platform;
   for (const auto& artifact : artifacts_) {
+    if (artifact.sources) {
+      const auto text = ros::read_file(artifact.file->path);
+      const auto files = publish_release(ros::parse_releases(text, artifact.name).back(),
+                                         artifact.sources(), request_.output / artifact.platform,
+                                         artifact.name, cache_.root() / "outputs");
+      auto& list = by_platform[artifact.platform];
+      list.insert(list.end(), files.begin(), files.end());
+      all.push_back(files.back());
+      continue;
+    }
     const auto published = rosbuild::publish(artifact.file->path, artifact.file->sha256,
                                              request_.output / artifact.platform, artifact.name,
                                              cache_.root() / "outputs");

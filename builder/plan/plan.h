@@ -2,6 +2,8 @@
 // composition root: the only place that sees every stage.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "builder/plan/made.h"
 #include "builder/plan/materials.h"
 #include "builder/publish/release.h"
+#include "runtime/base/release.h"
 
 namespace rosbuild {
 
@@ -35,11 +38,17 @@ class Plan {
     std::string platform;
     std::string name;
     std::shared_ptr<Made> file;
+    // Of a release: where its files are, by their paths.
+    std::function<std::map<std::string, fs::path>()> sources = {};
   };
   struct Boot;  // what the artifacts of one platform share
 
   Boot plan_boot(const Platform& platform);
   PlannedFile early_initrd_of(const KernelPlan& kernel);
+  std::size_t plan_loader();
+  ros::Release release_of(const Platform& platform, const Boot& boot) const;
+  std::map<std::string, fs::path> release_sources(const ros::Release& release,
+                                                  const Boot& boot) const;
   void add_artifact(const Platform& platform, const ArtifactSpec& spec, const Boot& boot);
   PlannedFile plan_part(const Platform& platform, const ArtifactSpec& spec, const Boot& boot);
   PlannedFile plan_medium(const Platform& platform, const ArtifactSpec& spec, const Boot& boot);
@@ -52,6 +61,8 @@ class Plan {
   FileSteps files_;
   ImagePlanner images_;
   std::unique_ptr<LayerPlanner> layers_;
+  std::size_t loader_step_ = 0;
+  std::map<std::string, Made> loader_;  // after its step: by name in the loader's folder
   std::vector<Artifact> artifacts_;
 };
 

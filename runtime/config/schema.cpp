@@ -220,6 +220,17 @@ const Key* find_key(std::string_view path) {
   return node->key;
 }
 
+Value parse_config(std::string_view text, const std::string& file) {
+  Value tree = parse_yaml(text, file);
+  Value copy = tree;
+  std::vector<Error> errors;
+  validate(copy, errors);
+  Problems problems;
+  for (const auto& error : errors) problems.add(error);
+  problems.throw_if_any();
+  return tree;
+}
+
 void require_key(std::string_view path) {
   const SchemaNode* node = &schema();
   std::string so_far;

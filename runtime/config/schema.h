@@ -48,6 +48,9 @@ const Key* find_key(std::string_view path);
 // and adds an Error with its place for each. What is left may be applied.
 void validate(Value& tree, std::vector<Error>& problems);
 
+// One document of YAML, validated. Throws Error (kind input) with every problem.
+Value parse_config(std::string_view text, const std::string& file);
+
 // Throws Error with a suggestion when `path` is not in the table.
 void require_key(std::string_view path);
 

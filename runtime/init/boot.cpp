@@ -30,6 +30,7 @@
 #include "runtime/init/power_button.h"
 #include "runtime/init/rescue.h"
 #include "runtime/init/state.h"
+#include "runtime/init/trial.h"
 
 namespace ros {
 namespace {
@@ -216,6 +217,7 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
   mount_oem(*modules);
   supervisor.keep("ros sysinit", {.argv = {"ros", "sysinit"}, .output = logs.writer("sysinit")});
   milestone("engines started");
+  watch_trial(cmdline);
 
   mount_boot(settings, *modules);
   static PowerButton button;

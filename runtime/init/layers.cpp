@@ -10,6 +10,7 @@
 #include <charconv>
 
 #include "runtime/base/digest.h"
+#include "runtime/base/disk_layout.h"
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
@@ -20,8 +21,6 @@
 namespace ros {
 namespace {
 
-constexpr const char* kDiskLabel = "RANCHER_BOOT";
-constexpr const char* kIsoLabel = "RANCHEROS";
 constexpr double kMediumSeconds = 20;  // a slow card reader or CD drive, after all else has settled
 
 // Empty when the folder has every file in its full size, otherwise what it lacks.
@@ -96,7 +95,7 @@ fs::path find_layers(const Manifest& manifest, const Coldplug& coldplug, ModuleL
   }
   std::vector<std::string> tried;
   const auto has_layers = [&](const Device& device) {
-    const bool disk = device.label == kDiskLabel;
+    const bool disk = device.label == kBootLabel;
     if (!disk && device.label != kIsoLabel) return false;
     if (device.type != (disk ? "ext4" : "iso9660")) return false;
     try {
@@ -116,7 +115,7 @@ fs::path find_layers(const Manifest& manifest, const Coldplug& coldplug, ModuleL
       wait_for_device(has_layers, coldplug,
                       {.absent_seconds = kMediumSeconds,
                        .message = fmt::format("waiting for the medium with the layers ({} or {})",
-                                              kDiskLabel, kIsoLabel)});
+                                              kBootLabel, kIsoLabel)});
   if (medium) {
     log::info(fmt::format("{:.2f} booted from {}", uptime(), medium->path));
     return fs::path{kMediumFolder} / "layers";
@@ -125,7 +124,7 @@ fs::path find_layers(const Manifest& manifest, const Coldplug& coldplug, ModuleL
   throw Error{
       fmt::format("no layers found: none in the initrd, and no disk or CD labelled {} or {} "
                   "has those of version {}",
-                  kDiskLabel, kIsoLabel, manifest.version)}
+                  kBootLabel, kIsoLabel, manifest.version)}
       .hint(!tried.empty()    ? join(tried, "; ")
             : devices.empty() ? "no disk and no CD was found at all"
                               : "these devices were looked at: " + join(devices, " "));

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/base/boot_medium.h"
 #include "runtime/init/coldplug.h"
 
 namespace ros {
@@ -29,7 +30,6 @@ struct Manifest {
 Manifest parse_manifest(std::string_view text);  // throws Error with the line's number
 
 inline constexpr const char* kLayersFolder = "/run/ros/layers";  // each mounted at NAME
-inline constexpr const char* kMediumFolder = "/run/ros/medium";  // what was booted from
 inline constexpr const char* kMemoryFolder = "/run/ros/memory";  // a tmpfs: the root's upperdir
 
 // The folder with the files: "/layers" in the initramfs, or that of the first

@@ -14,6 +14,7 @@
 #include "runtime/init/child.h"
 #include "runtime/init/console.h"
 #include "runtime/init/shutdown.h"
+#include "runtime/init/trial.h"
 
 namespace ros {
 namespace {
@@ -90,6 +91,7 @@ void recovery_console(std::string_view reason) noexcept {
   try {
     const sigset_t taken = take_signals();
     if (!reason.empty()) announce_error(reason);
+    if (end_trial(reason)) end_without_services(Ending::reboot);
     announce("recovery console: look around as root; `exit` reboots");
     leave_message(reason);
     const auto argv = shell();

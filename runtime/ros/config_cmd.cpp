@@ -15,6 +15,7 @@
 #include "runtime/config/load.h"
 #include "runtime/config/schema.h"
 #include "runtime/ros/json_schema.h"
+#include "runtime/ros/options.h"
 #include "runtime/ros/services.h"
 #include "runtime/ros/verbs.h"
 
@@ -37,27 +38,6 @@ constexpr const char* kHelp =
     "                                        environment variable NAME\n";
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-
-// Removes "-x VALUE" or "--long VALUE" from `arguments`; "" when not given.
-std::string take_option(Arguments& arguments, std::string_view brief, std::string_view name) {
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] != brief && arguments[i] != name) continue;
-    if (i + 1 == arguments.size()) {
-      throw Error{arguments[i] + " needs a value", Error::Kind::usage};
-    }
-    const std::string value = arguments[i + 1];
-    arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(i),
-                    arguments.begin() + static_cast<std::ptrdiff_t>(i) + 2);
-    return value;
-  }
-  return {};
-}
-
-bool take_flag(Arguments& arguments, std::string_view brief, std::string_view name) {
-  return std::erase_if(arguments, [&](const std::string& argument) {
-           return argument == brief || argument == name;
-         }) > 0;
-}
 
 void expect(const Arguments& arguments, std::size_t count, const char* usage) {
   if (arguments.size() != count) throw Error{usage, Error::Kind::usage}.hint("ros config --help");
@@ -130,27 +110,17 @@ int set(const Arguments& arguments) {
   return 0;
 }
 
+std::string name_of(const std::string& file) { return file.empty() ? "standard input" : file; }
+
 std::string input_text(const std::string& file) {
   return file.empty() || file == "-" ? read_to_end(STDIN_FILENO) : read_file(file);
-}
-
-// Parses and validates; throws with every problem.
-Value checked(const std::string& text, const std::string& file) {
-  Value tree = parse_yaml(text, file.empty() ? "standard input" : file);
-  Value copy = tree;
-  std::vector<Error> errors;
-  validate(copy, errors);
-  Problems problems;
-  for (const auto& error : errors) problems.add(error);
-  problems.throw_if_any();
-  return tree;
 }
 
 int merge_file(Arguments arguments) {
   const std::string file = take_option(arguments, "-i", "--input");
   expect(arguments, 0, "ros config merge takes no KEY");
   require_root();
-  merge_user_config(checked(input_text(file), file));
+  merge_user_config(parse_config(input_text(file), name_of(file)));
   return 0;
 }
 
@@ -159,7 +129,7 @@ int validate_file(Arguments arguments) {
   expect(arguments, 0, "ros config validate takes no KEY");
   const std::string text = input_text(file);
   try {
-    checked(text, file);
+    parse_config(text, name_of(file));
   } catch (const Error& error) {
     fmt::print(stderr, "{}\n", error.what());
     return 1;
@@ -215,7 +185,7 @@ int print_images(Arguments arguments) {
     require_root();
     config = load_config();
   } else {
-    config.tree = checked(input_text(file), file);
+    config.tree = parse_config(input_text(file), name_of(file));
   }
   std::set<std::string> images;
   std::vector<std::string> ignored;

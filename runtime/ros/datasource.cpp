@@ -93,15 +93,6 @@ std::vector<Source> listed_sources(const Config& config, const fs::path& root) {
 
 // --- sources on the network -----------------------------------------------------------
 
-std::vector<std::string> proxies_of(const Config& config) {
-  std::vector<std::string> proxies;
-  for (const char* name : {"http_proxy", "https_proxy", "no_proxy"}) {
-    const std::string value = config.text(std::string{"rancher.network."} + name);
-    if (!value.empty()) proxies.push_back(fmt::format("{}={}", name, value));
-  }
-  return proxies;
-}
-
 milliseconds wait_of(const Config& config, const NetworkOptions& options) {
   if (options.wait) return *options.wait;
   const auto seconds = config.integer("rancher.cloud_init.wait", kNetworkWait.count());
@@ -246,6 +237,15 @@ bool has_network_sources(const Config& config, const fs::path& root) {
   const auto sources = listed_sources(config, root);
   return std::any_of(sources.begin(), sources.end(),
                      [](const Source& source) { return is_network_source(source.name); });
+}
+
+std::vector<std::string> proxies_of(const Config& config) {
+  std::vector<std::string> proxies;
+  for (const char* name : {"http_proxy", "https_proxy", "no_proxy"}) {
+    const std::string value = config.text(std::string{"rancher.network."} + name);
+    if (!value.empty()) proxies.push_back(fmt::format("{}={}", name, value));
+  }
+  return proxies;
 }
 
 FetchUrl include_fetcher(const Config& config, const NetworkOptions& options) {

@@ -74,6 +74,9 @@ std::optional<UserData> fetch_network_user_data(const Config& config,
 // Is there any that needs the network, so that waiting for it makes sense?
 bool has_network_sources(const Config& config, const fs::path& root = "/");
 
+// NAME=VALUE of rancher.network's proxies, for the environment of curl.
+std::vector<std::string> proxies_of(const Config& config);
+
 // Gets what user-data includes, through the configured proxies; all together
 // within the wait from now on.
 FetchUrl include_fetcher(const Config& config, const NetworkOptions& options = {});

@@ -22,7 +22,8 @@ constexpr const char* kHelp =
     "\n"
     "  config    show and change the configuration (get, set, merge, export, …)\n"
     "  service   the system services (list, ps, logs, restart, stop, start)\n"
-    "  os        the system itself (version, status)\n"
+    "  os        the system itself (status, list, upgrade, rollback, gc)\n"
+    "  install   puts the system on a disk\n"
     "\n"
     "  reboot, poweroff, halt, shutdown    also commands of their own\n"
     "  wait-for-docker                     returns when user Docker answers\n"
@@ -44,6 +45,7 @@ const std::map<std::string, Verb>& verbs() {
       {"service", service_verb},
       {"s", service_verb},
       {"os", os_verb},
+      {"install", install_verb},
       {"reboot", power("reboot")},
       {"poweroff", power("poweroff")},
       {"halt", power("halt")},
@@ -68,7 +70,8 @@ const std::map<std::string, Verb>& verbs() {
 }
 
 int dispatch(const std::string& called_as, Arguments arguments) {
-  if (called_as != "config" && called_as != "c" && called_as != "s" && called_as != "os") {
+  if (called_as != "config" && called_as != "c" && called_as != "s" && called_as != "os" &&
+      called_as != "install") {
     const auto named = verbs().find(called_as);
     if (named != verbs().end()) return named->second(arguments);
   }
@@ -81,7 +84,7 @@ int dispatch(const std::string& called_as, Arguments arguments) {
   const auto found = verbs().find(arguments[0]);
   if (found == verbs().end()) {
     unknown_word("ros", arguments[0],
-                 {"config", "service", "os", "reboot", "poweroff", "halt", "shutdown",
+                 {"config", "service", "os", "install", "reboot", "poweroff", "halt", "shutdown",
                   "wait-for-docker", "--help", "--version"});
   }
   arguments.erase(arguments.begin());

@@ -1,14 +1,17 @@
-// `ros os`, and the small things that every verb uses.
+// `ros os`: which versions there are, and which one runs.
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
+#include "runtime/base/disk_layout.h"
 #include "runtime/base/error.h"
-#include "runtime/base/file.h"
 #include "runtime/base/text.h"
-#include "runtime/engine/docker.h"
-#include "runtime/ros/process.h"
+#include "runtime/config/load.h"
+#include "runtime/ros/datasource.h"
+#include "runtime/ros/options.h"
+#include "runtime/ros/upgrade.h"
 #include "runtime/ros/verbs.h"
 
 namespace ros {
@@ -18,47 +21,171 @@ namespace {
 constexpr const char* kStateReport = "/run/ros/state";
 constexpr const char* kReady = "/run/ros/ready";
 
+constexpr const char* kHelp =
+    "usage: ros os version                the version that runs\n"
+    "       ros os status                 the same with the state, and what an upgrade came to\n"
+    "       ros os list [-i RELEASES]     versions on this disk and those that can be had\n"
+    "       ros os upgrade [VERSION] [-i RELEASES] [-s] [-f] [--no-reboot] [-a WORDS]\n"
+    "           -i, --image RELEASES  a folder or URL with an `index` (default:\n"
+    "                                 rancher.upgrade.url); VERSION is the newest there\n"
+    "           -s, --stage           fetches and checks it, and leaves it at that\n"
+    "           -f, --force           does not ask\n"
+    "           --no-reboot           the next start is of the new version\n"
+    "           -a, --append WORDS    more for the kernel's command line; kept by upgrades\n"
+    "       ros os rollback [-f] [--no-reboot]    to the version before\n"
+    "       ros os gc                     removes all but the current and the previous version\n"
+    "\n"
+    "A version that does not become ready is left by itself; `ros os status` says why.\n";
+
+void say(const std::string& line) { fmt::print(stderr, "{}\n", line); }
+
 int print_status() {
   const std::string state{trim(try_read_file(kStateReport).value_or("unknown"))};
   constexpr std::string_view kMemory = "memory ";
   const std::string ready{trim(try_read_file(kReady).value_or(""))};
-  fmt::print("version  {}\n", ROSBUILD_VERSION);
+  fmt::print("version  {}\n", running_version());
   fmt::print("state    {}\n", state.starts_with(kMemory)
                                   ? "in memory, nothing is kept: " + state.substr(kMemory.size())
                                   : state);
   fmt::print("ready    {}\n", ready.empty() ? "not yet" : ready + " s after the kernel's start");
+  const BootState boot = load_boot_state();
+  if (!boot.previous.empty()) fmt::print("previous {}\n", boot.previous);
+  if (!boot.trial.empty()) fmt::print("next     {} ({} starts left)\n", boot.trial, boot.tries);
+  if (!boot.failed.empty()) fmt::print("failed   {}: {}\n", boot.failed, boot.reason);
+  return 0;
+}
+
+// The releases of -i or of the configuration; "" when there are none.
+std::string releases_place(Arguments& arguments, const Config& config) {
+  const std::string given = take_option(arguments, "-i", "--image");
+  return given.empty() ? config.text("rancher.upgrade.url") : given;
+}
+
+ReleaseSource source_of(const std::string& place, const Config& config) {
+  if (place.empty())
+    throw Error{"nobody said where releases are", Error::Kind::usage}.hint(
+        "-i FOLDER-OR-URL, or ros config set rancher.upgrade.url URL");
+  return ReleaseSource{place, proxies_of(config)};
+}
+
+Release choose(const std::vector<Release>& releases, const std::string& version) {
+  if (releases.empty()) throw Error{"the index is empty"};
+  if (version.empty()) return releases.back();
+  std::vector<std::string> known;
+  for (const auto& release : releases) {
+    if (release.version == version) return release;
+    known.push_back(release.version);
+  }
+  unknown_word("ros os upgrade", version, known);
+}
+
+int list(Arguments arguments) {
+  require_root();
+  const Config config = load_config();
+  const std::string place = releases_place(arguments, config);
+  expect_words(arguments, 0, 0, "ros os list");
+  const std::string running = running_version();
+  std::vector<std::string> here;
+  for (const auto& release : releases_on(kMediumFolder)) here.push_back(release.version);
+  std::vector<std::string> lines;
+  const auto add = [&](const std::string& version, const char* where) {
+    lines.push_back(
+        fmt::format("{} {}{}\n", version, where, version == running ? ", running" : ""));
+  };
+  if (!place.empty())
+    for (const auto& release : source_of(place, config).releases())
+      add(release.version, std::erase(here, release.version) > 0 ? "here" : "available");
+  for (const auto& version : here) add(version, "here");
+  if (lines.empty()) add(running, "in memory");
+  for (const auto& line : lines) fmt::print("{}", line);
+  return 0;
+}
+
+int go(WritableMedium& medium, const std::string& version, bool reboot) {
+  put_on_trial(medium, version);
+  say(fmt::format("the next start is of version {}", version));
+  return reboot ? power_verb("reboot", {}) : 0;
+}
+
+int upgrade(Arguments arguments) {
+  require_root();
+  const fs::path disk = boot_disk();
+  const Config config = load_config();
+  const std::string place = releases_place(arguments, config);
+  const auto added = append_words(take_option(arguments, "-a", "--append"));
+  const bool only_stage = take_flag(arguments, "-s", "--stage");
+  const bool force = take_flag(arguments, "-f", "--force");
+  const bool reboot = !take_flag(arguments, "", "--no-reboot");
+  expect_words(arguments, 0, 1, "ros os upgrade");
+
+  const ReleaseSource source = source_of(place, config);
+  const Release release =
+      choose(source.releases(), arguments.empty() ? std::string{} : arguments[0]);
+  const std::string running = running_version();
+  auto append = kept_append(disk, running);
+  append.insert(append.end(), added.begin(), added.end());
+  std::uint64_t size = 0;
+  const auto missing = missing_files(disk, release);
+  for (const auto& file : missing) size += file.size;
+  say(fmt::format("version {} from {}: {} of {} files to fetch, {}", release.version, place,
+                  missing.size(), release.files.size(), human_size(size)));
+  if (!force && !confirm(fmt::format("Upgrade from {} to {}{}?", running, release.version,
+                                     reboot && !only_stage ? " and reboot" : "")))
+    return 1;
+  WritableMedium medium{disk};
+  stage(medium, release, source, append, running, say);
+  say("all files are there and intact");
+  return only_stage ? 0 : go(medium, release.version, reboot);
+}
+
+int rollback(Arguments arguments) {
+  require_root();
+  const fs::path disk = boot_disk();
+  const bool force = take_flag(arguments, "-f", "--force");
+  const bool reboot = !take_flag(arguments, "", "--no-reboot");
+  expect_words(arguments, 0, 0, "ros os rollback");
+  const BootState state = load_boot_state(disk);
+  const std::string running = running_version();
+  const std::string back = state.previous != running ? state.previous : state.current;
+  if (back.empty() || back == running) throw Error{"there is no version to go back to"};
+  if (!force &&
+      !confirm(fmt::format("Go back from {} to {}{}?", running, back, reboot ? " and reboot" : "")))
+    return 1;
+  WritableMedium medium{disk};
+  return go(medium, back, reboot);
+}
+
+int collect_garbage(const Arguments& arguments) {
+  require_root();
+  expect_words(arguments, 0, 0, "ros os gc");
+  WritableMedium medium{boot_disk()};
+  const BootState state = load_boot_state(medium.folder());
+  for (const auto& path :
+       collect(medium, {running_version(), state.current, state.previous, state.trial}))
+    fmt::print("removed {}\n", path);
   return 0;
 }
 
 }  // namespace
 
 int os_verb(const Arguments& arguments) {
-  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
-    std::fputs("usage: ros os version | status\n", stdout);
+  if (arguments.empty() || std::ranges::count(arguments, "--help") > 0 ||
+      std::ranges::count(arguments, "-h") > 0) {
+    std::fputs(kHelp, stdout);
     return arguments.empty() ? 2 : 0;
   }
-  if (arguments[0] == "status") return print_status();
-  if (arguments[0] != "version") unknown_word("ros os", arguments[0], {"version", "status"});
-  std::fputs(ROSBUILD_VERSION "\n", stdout);
-  return 0;
-}
-
-int system_docker_verb(const Arguments& arguments) {
-  std::vector<std::string> argv{"docker", "-H", std::string{"unix://"} + kSystemDocker};
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  exec(argv);
-}
-
-void unknown_word(const std::string& what, const std::string& word,
-                  const std::vector<std::string>& known) {
-  Error error{fmt::format("{}: there is no {}", what, word), Error::Kind::usage};
-  const auto near = nearest(word, known);
-  throw std::move(error).hint(near ? fmt::format("did you mean {}?", *near)
-                                   : fmt::format("one of: {}", join(known, ", ")));
-}
-
-void require_root() {
-  if (::geteuid() != 0) throw Error{"this needs root"}.hint("sudo ros …");
+  const Arguments rest{arguments.begin() + 1, arguments.end()};
+  const std::string& verb = arguments[0];
+  if (verb == "version") {
+    fmt::print("{}\n", running_version());
+    return 0;
+  }
+  if (verb == "status") return print_status();
+  if (verb == "list") return list(rest);
+  if (verb == "upgrade") return upgrade(rest);
+  if (verb == "rollback") return rollback(rest);
+  if (verb == "gc") return collect_garbage(rest);
+  unknown_word("ros os", verb, {"version", "status", "list", "upgrade", "rollback", "gc"});
 }
 
 }  // namespace ros

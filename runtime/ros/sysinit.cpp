@@ -21,6 +21,7 @@
 #include "runtime/ros/settings.h"
 #include "runtime/ros/supervisor.h"
 #include "runtime/ros/system_docker.h"
+#include "runtime/ros/upgrade.h"
 #include "runtime/ros/verbs.h"
 #include "runtime/ros/watch.h"
 
@@ -139,6 +140,16 @@ void prepare_disks(const Config& config) {
   for (const auto& problem : problems) announce_error(problem);
 }
 
+// Ready is what a version on trial has to become.
+void settle_version() {
+  try {
+    if (const auto message = settle(kMediumFolder, running_version()))
+      announce("rancheros: " + *message);
+  } catch (const std::exception& error) {
+    announce_error(error.what());
+  }
+}
+
 void say_ready() {
   announce(fmt::format("rancheros: ready in {:.2f} s", uptime()));
   for (const auto& address : addresses()) {
@@ -195,6 +206,7 @@ int sysinit_verb(const Arguments&) {
     supervisor.wait_until_tried();
     confirm_system_docker();
     say_ready();
+    settle_version();
   }
   bool connected = !addresses().empty();
   if (!connected) {

@@ -13,6 +13,7 @@ using Arguments = std::vector<std::string>;
 int config_verb(const Arguments& arguments);
 int service_verb(const Arguments& arguments);
 int os_verb(const Arguments& arguments);
+int install_verb(const Arguments& arguments);
 int power_verb(const std::string& name, const Arguments& arguments);  // reboot, poweroff, …
 int system_docker_verb(const Arguments& arguments);
 int wait_for_docker_verb(const Arguments& arguments);

@@ -45,10 +45,10 @@ std::map<std::string, std::string> artifacts_in(const fs::path& output) {
   std::map<std::string, std::string> result;
   const fs::path folder = output / kPlatform;
   if (!fs::exists(folder)) return result;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(".")) continue;  // a temporary name; checked where it matters
-    result[name] = ros::sha256_file(entry.path());
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.path().filename().string().starts_with(".")) continue;  // temporary; checked below
+    if (fs::is_regular_file(entry.path()))
+      result[entry.path().lexically_relative(folder).string()] = ros::sha256_file(entry.path());
   }
   return result;
 }

@@ -230,7 +230,7 @@ TEST_CASE("checksums: sha256sum agrees, and nothing is missing from the list", "
          "cd " + ros::quote(folder.string()) + " && sha256sum --strict --quiet -c checksums.txt"});
     const std::string list = ros::read_file(folder / "checksums.txt");
     for (const auto &file : files_below(folder)) {
-      const std::string name = file.filename().string();
+      const std::string name = file.lexically_relative(folder).string();
       if (name != "checksums.txt") CHECK_THAT(list, Contains("  " + name + "\n"));
     }
   }

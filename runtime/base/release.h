@@ -1,0 +1,48 @@
+// A release: one version of the system as a list of files with sizes and digests.
+//
+// The same text is `index` of a folder of releases (one block a version, the newest
+// last) and VERSION/release on a medium. Paths are the same everywhere:
+//
+//   version 2.0.0
+//   platform amd64
+//   title RancherOS
+//   cmdline console=tty1 panic=10 …
+//   file kernel 2.0.0/vmlinuz SIZE SHA256
+//   file initrd 2.0.0/initrd SIZE SHA256
+//   file layer layers/base-0123456789abcdef.squashfs SIZE SHA256     bottom to top
+//   file loader loader/core-0123456789abcdef.img SIZE SHA256         for new disks only
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ros {
+
+struct ReleaseFile {
+  std::string role;  // "kernel", "initrd", "layer", "loader"
+  std::string path;  // relative, in the folder that its role says
+  std::uint64_t size = 0;
+  std::string sha256;
+  bool operator==(const ReleaseFile&) const = default;
+};
+
+struct Release {
+  std::string version, platform, title;
+  std::vector<std::string> cmdline;  // of the kernel, on a disk
+  std::vector<ReleaseFile> files;
+  bool operator==(const Release&) const = default;
+};
+
+std::string to_text(const Release& release);
+
+// Every block, in order. Throws Error with the place of what is wrong in `file`: nothing that
+// parses names a file outside of its folder, a version or a file twice, or lacks kernel,
+// initrd or layers. Comes from the network: whatever `text` holds is safe to read.
+std::vector<Release> parse_releases(std::string_view text, const std::string& file);
+
+// May name a folder of a medium: letters, digits and ".+~-_", at most 64 of them.
+bool is_version(std::string_view text);
+
+}  // namespace ros

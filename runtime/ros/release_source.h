@@ -1,0 +1,42 @@
+// Where releases come from: a folder, the folder of a medium, or a web server's.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/base/file.h"
+#include "runtime/base/release.h"
+
+namespace ros {
+
+class ReleaseSource {
+ public:
+  // `place`: a path, or an http or https URL. `proxies`: NAME=VALUE for curl. Throws Error (kind
+  // usage) for anything else.
+  explicit ReleaseSource(std::string place, std::vector<std::string> proxies = {});
+
+  // The `index` of the place; a folder without one is a medium, whose versions have a file
+  // `release` each. Throws Error when there is neither, or it cannot be read.
+  std::vector<Release> releases() const;
+
+  // Makes `to` out of the file, whole and with its digest, or throws Error and `to` is as it was.
+  // What an interrupted download left is used again. Read back from the disk before it counts.
+  void fetch(const ReleaseFile& file, const fs::path& to) const;
+
+  const std::string& place() const noexcept { return place_; }
+
+ private:
+  void download(const ReleaseFile& file, const fs::path& to) const;
+
+  std::string place_;
+  std::vector<std::string> proxies_;
+  bool remote_ = false;
+};
+
+// Has `path` this size and digest, on the disk and not only in memory?
+bool is_intact(const fs::path& path, const ReleaseFile& file);
+
+// The versions on a medium: VERSION/release of each. One that cannot be read throws Error.
+std::vector<Release> releases_on(const fs::path& medium);
+
+}  // namespace ros

@@ -1,0 +1,230 @@
+#include "runtime/ros/upgrade.h"
+
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "runtime/base/disk_layout.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+
+namespace ros {
+namespace {
+
+constexpr std::uint64_t kSlack = 4 << 20;  // menus, folders, what ext4 needs beside the files
+
+std::uint64_t sum(const std::vector<ReleaseFile>& files) {
+  std::uint64_t bytes = 0;
+  for (const auto& file : files) bytes += file.size;
+  return bytes;
+}
+
+std::uint64_t free_bytes(const fs::path& folder) {
+  struct statvfs info {};
+  if (::statvfs(folder.c_str(), &info) != 0)
+    throw Error::from_errno("cannot look into " + folder.string());
+  return std::uint64_t{info.f_bavail} * info.f_frsize;
+}
+
+// The kind of file system at `folder` (proc_pid_mountinfo(5)), "" when nothing is mounted there.
+std::string mounted_type(const std::string& folder) {
+  std::string type;
+  for (const auto& line : split(try_read_file("/proc/self/mountinfo").value_or(""), '\n')) {
+    const auto field = words(line);
+    const auto dash = std::ranges::find(field, "-");
+    if (field.size() > 6 && field[4] == folder && field.end() - dash > 1) type = dash[1];
+  }
+  return type;
+}
+
+bool has_size(const fs::path& path, std::uint64_t size) {
+  boost::system::error_code absent;
+  return fs::file_size(path, absent) == size && !absent;
+}
+
+// A file of another version with the same content: kernels seldom change.
+std::optional<fs::path> twin_of(const fs::path& medium, const std::vector<Release>& others,
+                                const ReleaseFile& wanted) {
+  for (const auto& release : others)
+    for (const auto& file : release.files)
+      if (file.sha256 == wanted.sha256 && file.path != wanted.path &&
+          has_size(medium / file.path, file.size))
+        return medium / file.path;
+  return {};
+}
+
+void make_room(WritableMedium& medium, const Release& release, const std::string& running) {
+  BootState state = load_boot_state(medium.folder());
+  std::set<std::string> keep{running, state.current, state.previous, release.version};
+  collect(medium, keep, release);
+  const auto needed = [&] { return sum(missing_files(medium.folder(), release)) + kSlack; };
+  if (free_bytes(medium.folder()) >= needed()) return;
+  if (state.previous != running && !state.previous.empty()) {
+    keep.erase(state.previous);
+    state.previous.clear();
+    medium.save(state);
+    collect(medium, keep, release);
+  }
+  const auto free = free_bytes(medium.folder());
+  if (free >= needed()) return;
+  throw Error{fmt::format("{} has {} left and version {} needs {}", kBootLabel, human_size(free),
+                          release.version, human_size(needed()))}
+      .hint("nothing was changed; a disk that `ros install` makes has room for two versions");
+}
+
+}  // namespace
+
+std::string running_version() {
+  for (const auto& line : split(try_read_file("/usr/lib/os-release").value_or(""), '\n'))
+    if (line.starts_with("VERSION_ID=")) return std::string{trim(line.substr(11))};
+  return ROSBUILD_VERSION;
+}
+
+fs::path boot_disk() {
+  const std::string type = mounted_type(kMediumFolder);
+  if (type == "ext4") return kMediumFolder;
+  if (type == "iso9660")
+    throw Error{"this box runs from an ISO, whose versions cannot be changed"}.hint(
+        "boot the ISO of the new version: the state stays; or `ros install` puts the system on "
+        "a disk");
+  throw Error{"this box was started from the network"}.hint(
+      "serve the new vmlinuz and initrd and reboot: the state stays; or `ros install` puts the "
+      "system on a disk");
+}
+
+std::vector<std::string> append_words(const std::string& text) {
+  for (const char c : text)
+    if (c == '"' || c == '\'' || c == '\\' || (c >= 0 && c < ' ') || c == 0x7f)
+      throw Error{"--append takes no quotes, backslashes or control characters",
+                  Error::Kind::usage};
+  return words(text);
+}
+
+std::vector<std::string> kept_append(const fs::path& medium, const std::string& version) {
+  return words(try_read_file(medium / version / "append").value_or(""));
+}
+
+std::vector<ReleaseFile> missing_files(const fs::path& medium, const Release& release) {
+  const auto others = releases_on(medium);
+  std::vector<ReleaseFile> missing;
+  for (const auto& file : release.files)
+    if (!has_size(medium / file.path, file.size) && !twin_of(medium, others, file))
+      missing.push_back(file);
+  return missing;
+}
+
+void stage(WritableMedium& medium, const Release& release, const ReleaseSource& source,
+           const std::vector<std::string>& append, const std::string& running, const Say& say) {
+  const fs::path& root = medium.folder();
+  BootState state = load_boot_state(root);
+  if (release.version == running || release.version == state.current)
+    throw Error{"version " + release.version + " is the one that runs here", Error::Kind::usage};
+  if (!state.trial.empty() || state.previous == release.version) {
+    // About to be changed or collected: neither a way on nor back.
+    if (state.previous == release.version) state.previous.clear();
+    state.trial.clear();
+    medium.save(state);
+  }
+  fs::remove(root / release.version / "release");  // until it is whole
+  make_room(medium, release, running);
+  const auto others = releases_on(root);
+  for (const auto& file : release.files) {
+    const fs::path path = root / file.path;
+    if (is_intact(path, file)) continue;
+    for (const auto& other : others)
+      if (std::ranges::count(other.files, file.path, &ReleaseFile::path) > 0)
+        throw Error{fmt::format("{} is there with other content, for version {}", file.path,
+                                other.version)};
+    fs::remove(path);
+    fs::create_directories(path.parent_path());
+    if (const auto twin = twin_of(root, others, file); twin && is_intact(*twin, file)) {
+      fs::create_hard_link(*twin, path);
+      continue;
+    }
+    say(fmt::format("fetching {} ({})", file.path, human_size(file.size)));
+    source.fetch(file, path);
+  }
+  auto cmdline = release.cmdline;
+  cmdline.insert(cmdline.end(), append.begin(), append.end());
+  const fs::path folder = root / release.version;
+  write_file_atomically(folder / "menu.cfg", version_menu(release.title, release.version, cmdline));
+  write_file_atomically(folder / "append", join(append, " ") + "\n");
+  write_file_atomically(folder / "release", to_text(release));
+  medium.flush();
+}
+
+void put_on_trial(WritableMedium& medium, const std::string& version) {
+  BootState state = load_boot_state(medium.folder());
+  if (!fs::exists(medium.folder() / version / "release"))
+    throw Error{"version " + version + " is not on this disk", Error::Kind::usage};
+  state.trial = version;
+  state.tries = kTrialStarts;
+  state.failed.clear();
+  state.reason.clear();
+  medium.save(state);
+}
+
+std::optional<std::string> settle(const fs::path& folder, const std::string& running) {
+  BootState state = load_boot_state(folder);
+  if (state.trial.empty()) return {};
+  std::string message;
+  if (state.trial == running) {
+    if (state.current != running) state.previous = state.current;
+    state.current = running;
+    state.trial.clear();
+    state.reason.clear();
+    message = "version " + running + " is ready and stays";
+  } else if (state.tries == 0) {
+    if (state.reason.empty())
+      state.reason = fmt::format("it was started {} times and was never ready", kTrialStarts);
+    state.failed = std::exchange(state.trial, {});
+    message = fmt::format("version {} failed and this is {} again: {}", state.failed, running,
+                          state.reason);
+  } else {
+    return {};  // somebody chose this one in the menu
+  }
+  WritableMedium{folder}.save(state);
+  return message;
+}
+
+std::vector<std::string> collect(WritableMedium& medium, const std::set<std::string>& keep,
+                                 const Release& coming) {
+  const fs::path& root = medium.folder();
+  std::set<std::string> named;
+  std::set<std::string> listed;
+  for (const auto& file : coming.files) named.insert({file.path, file.path + ".part"});
+  for (const auto& release : releases_on(root)) {
+    if (!keep.contains(release.version)) continue;
+    listed.insert(release.version);
+    for (const auto& file : release.files) named.insert(file.path);
+  }
+  // Without a list of what it needs, a version that is kept would lose its layers.
+  for (const auto& version : keep)
+    if (is_version(version) && version != coming.version && fs::exists(root / version) &&
+        !listed.contains(version))
+      throw Error{fmt::format("version {} has no list of its files; nothing is removed", version)};
+
+  std::vector<fs::path> useless;
+  for (const auto& entry : fs::directory_iterator(root)) {
+    const std::string name = entry.path().filename().string();
+    if (is_version(name) && fs::is_directory(entry.path()) && !keep.contains(name))
+      useless.push_back(entry.path());
+  }
+  for (const char* part : {"layers", "loader"}) {
+    if (!fs::exists(root / part)) continue;
+    for (const auto& entry : fs::directory_iterator(root / part))
+      if (!named.contains(fmt::format("{}/{}", part, entry.path().filename().string())))
+        useless.push_back(entry.path());
+  }
+  std::vector<std::string> removed;
+  for (const auto& path : useless) {
+    fs::remove_all(path);
+    removed.push_back(path.lexically_relative(root).string());
+  }
+  std::ranges::sort(removed);
+  return removed;
+}
+
+}  // namespace ros

@@ -1,0 +1,52 @@
+// Versions on the disk that the box boots from: bringing a new one, putting it on trial, and
+// collecting old ones. docs/upgrade.md tells why a power cut harms none of it.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "runtime/base/boot_medium.h"
+#include "runtime/ros/release_source.h"
+
+namespace ros {
+
+using Say = std::function<void(const std::string&)>;
+
+std::string running_version();  // VERSION_ID of /usr/lib/os-release, which is a layer's
+
+// The folder of the disk that this box was booted from. Throws Error, whose hint says how this
+// box gets a new version, when it was booted from elsewhere.
+fs::path boot_disk();
+
+// Words that may be added to a kernel command line through GRUB. Throws Error (kind usage).
+std::vector<std::string> append_words(const std::string& text);
+// Those that were added to `version` when it was installed.
+std::vector<std::string> kept_append(const fs::path& medium, const std::string& version);
+
+// What of `release` has to be fetched: not on the medium (going by size; stage() looks closer),
+// nor the same as a file of another version.
+std::vector<ReleaseFile> missing_files(const fs::path& medium, const Release& release);
+
+// Brings every file of the release onto the medium, checks all of them, and writes the version's
+// menu: it could boot, and nothing points to it yet. Old versions make room when there is none.
+// Throws Error when the medium is too small, a file cannot be had or is not what the release
+// says; versions that boot are as they were.
+void stage(WritableMedium& medium, const Release& release, const ReleaseSource& source,
+           const std::vector<std::string>& append, const std::string& running, const Say& say);
+
+// The switch: the next starts are those of `version`.
+void put_on_trial(WritableMedium& medium, const std::string& version);
+
+// When the running version is ready: it stays if it was on trial, or what failed is kept as such.
+// What to tell people, if there is anything.
+std::optional<std::string> settle(const fs::path& medium, const std::string& running);
+
+// Removes all versions but `keep` and files that neither these nor `coming`, which is about to
+// be brought, name. Returns what was removed.
+std::vector<std::string> collect(WritableMedium& medium, const std::set<std::string>& keep,
+                                 const Release& coming = {});
+
+}  // namespace ros

@@ -1,0 +1,99 @@
+// `ros install`, from the ISO onto empty disks, which then boot by themselves.
+#include <catch2/catch.hpp>
+
+#include "runtime/base/text.h"
+#include "tests/boot/scenario.h"
+
+using namespace proof;
+using Catch::Contains;
+
+namespace {
+
+// What the installed boxes let in.
+std::string cloud_config(const fs::path& key) {
+  return "#cloud-config\nhostname: installed\nssh_authorized_keys:\n  - " +
+         std::string{ros::trim(ros::read_file(key.string() + ".pub"))} + "\n";
+}
+
+void put(Guest& guest, const std::string& path, const std::string& content) {
+  guest.run("printf %s " + ros::quote(content) + " > " + path);
+}
+
+// Nothing may be on the disk afterwards.
+void check_refusals(Guest& guest) {
+  const auto refused = [&](const std::string& arguments, const std::string& why) {
+    const Result result = guest.try_run("sudo -n ros install -f " + arguments);
+    CHECK(result.status != 0);
+    CHECK_THAT(result.output, Contains(why));
+  };
+  put(guest, "/tmp/bad.yml", "#cloud-config\nhostnmae: x\n");
+  refused("-d /dev/vda -c /tmp/bad.yml", "/tmp/bad.yml:2:1");
+  refused("-d /dev/vda -c /tmp/absent.yml", "/tmp/absent.yml");
+  refused("-d /dev/vda -t raid", "no install type raid");
+  refused("-d /dev/vda -t noformat", "no partition labelled RANCHER_BOOT");
+  refused("-d /dev/vdc", "needs");      // 64 MiB
+  refused("-d /dev/vdd", "is in use");  // mounted
+  refused("-d /tmp/bad.yml", "is no disk");
+  const Result asked = guest.try_run("echo no | sudo -n ros install -d /dev/vda");
+  CHECK(asked.status == 1);
+  CHECK_THAT(asked.output, Contains("Everything on /dev/vda will be lost. Install?"));
+  CHECK(guest.root("cmp -n 1048576 /dev/zero /dev/vda && echo untouched") == "untouched");
+}
+
+}  // namespace
+
+TEST_CASE("install: from the ISO onto GPT for Secure Boot, and onto MBR for BIOS", "[boot]") {
+  ros::TempDir dir;
+  const fs::path key = dir.path() / "key";
+  make_key(key);
+  const fs::path gpt = empty_disk(dir.path(), 4ULL << 30);
+  const fs::path mbr = empty_disk(dir.path(), 4ULL << 30);
+  const fs::path used = empty_disk(dir.path(), 2ULL << 30);
+  check_output({"mke2fs", "-q", "-t", "ext4", used.string()});
+  {
+    Guest guest{
+        {.name = "install-iso",
+         .firmware = Firmware::secure_boot,
+         .disks = {{.path = artifact("amd64", "rancheros.iso"), .bus = Bus::cdrom, .boot = true},
+                   {.path = gpt, .bus = Bus::virtio},
+                   {.path = mbr, .bus = Bus::virtio},
+                   {.path = empty_disk(dir.path(), 64ULL << 20), .bus = Bus::virtio},
+                   {.path = used, .bus = Bus::virtio}}}};
+    guest.expect_ready();
+    guest.root("mount /dev/vdd /mnt");
+    check_refusals(guest);
+    const Result upgrade = guest.try_run("sudo -n ros os upgrade -i http://192.0.2.1/none");
+    CHECK_THAT(upgrade.output, Contains("runs from an ISO") && Contains("ros install"));
+
+    put(guest, "/tmp/cc.yml", cloud_config(key));
+    guest.root("ros install -d /dev/vda -c /tmp/cc.yml -f --no-reboot", seconds{400});
+    // Again, but into what is there: a lost boot loader comes back, the state stays.
+    guest.root(
+        "mount /dev/vda2 /media && rm -r /media/EFI && umount /media &&"
+        " dd if=/dev/zero of=/dev/vda bs=440 count=1 conv=notrunc status=none");
+    guest.root("ros install -d /dev/vda -t noformat -f --no-reboot -a proof.append=1",
+               seconds{400});
+    guest.root("ros install -d /dev/vdb -t mbr -c /tmp/cc.yml -f --no-reboot", seconds{400});
+    guest.power_off(seconds{180});
+  }
+  {
+    Guest guest{{.name = "install-gpt",
+                 .firmware = Firmware::secure_boot,
+                 .disks = {{.path = gpt, .bus = Bus::ahci, .boot = true}},
+                 .key = key}};
+    exercise(guest);
+    CHECK(guest.run("hostname") == "installed");
+    CHECK_THAT(guest.run("cat /proc/cmdline"), Contains("proof.append=1"));
+    CHECK_THAT(guest.root("dmesg"), Contains("Secure boot enabled"));
+    CHECK_THAT(guest.run("findmnt -n -o SOURCE,SIZE /state"), Contains("/dev/sda4"));
+  }
+  {
+    Guest guest{{.name = "install-mbr",
+                 .memory_mb = 512,
+                 .disks = {{.path = mbr, .bus = Bus::ide, .boot = true}},
+                 .key = key}};
+    exercise(guest);
+    CHECK(guest.run("hostname") == "installed");
+    CHECK(guest.root("blkid -s PTTYPE -o value /dev/sda") == "dos");
+  }
+}

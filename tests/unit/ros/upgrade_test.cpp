@@ -1,0 +1,208 @@
+// Staging, switching and collecting, on folders that stand for a medium and a release.
+#include "runtime/ros/upgrade.h"
+
+#include <catch2/catch.hpp>
+
+#include "runtime/base/digest.h"
+#include "runtime/base/error.h"
+#include "runtime/base/text.h"
+#include "tests/support/http_server.h"
+
+using namespace ros;
+using Catch::Contains;
+
+namespace {
+
+using Files = std::map<std::string, std::string>;  // layer -> content
+
+Release make_release(const std::string& version, const std::string& kernel, const Files& layers) {
+  Release release{
+      .version = version, .platform = "amd64", .title = "RancherOS", .cmdline = {"panic=10"}};
+  const auto add = [&](const char* role, const std::string& path, const std::string& content) {
+    release.files.push_back({role, path, content.size(), sha256(content)});
+  };
+  add("kernel", version + "/vmlinuz", kernel);
+  add("initrd", version + "/initrd", "initrd of " + version);
+  for (const auto& [name, content] : layers) add("layer", "layers/" + name, content);
+  return release;
+}
+
+void write_release(const fs::path& folder, const Release& release, const std::string& kernel,
+                   const Files& layers) {
+  write_file(folder / release.version / "vmlinuz", kernel);
+  write_file(folder / release.version / "initrd", "initrd of " + release.version);
+  for (const auto& [name, content] : layers) write_file(folder / "layers" / name, content);
+}
+
+// A medium with version 1, and a release 2 that changes one layer.
+struct Box {
+  TempDir dir;
+  fs::path medium = dir.path() / "medium";
+  fs::path source = dir.path() / "release";
+  Release one = make_release("1", "kernel", {{"base-1", "base"}, {"runtime-1", "old"}});
+  Release two = make_release("2", "kernel", {{"base-1", "base"}, {"runtime-2", "new"}});
+  std::vector<std::string> said;
+
+  Box() {
+    write_release(medium, one, "kernel", {{"base-1", "base"}, {"runtime-1", "old"}});
+    write_file(medium / "1/release", to_text(one));
+    write_file(medium / "1/menu.cfg", "menu");
+    write_file(medium / kBootStateFile, to_block({.current = "1"}));
+    write_release(source, two, "kernel", {{"base-1", "base"}, {"runtime-2", "new"}});
+    write_file(source / "index", to_text(two));
+  }
+  void bring(const std::string& place) {
+    WritableMedium writable{medium};
+    stage(writable, two, ReleaseSource{place}, {"a=b"}, "1",
+          [&](const std::string& line) { said.push_back(line); });
+  }
+  void bring() { bring(source.string()); }
+  void check_one_boots() const {
+    for (const auto& file : one.files) CHECK(is_intact(medium / file.path, file));
+    CHECK(read_file(medium / "1/menu.cfg") == "menu");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("upgrade: only what differs is fetched, and nothing is switched by it", "[ros]") {
+  Box box;
+  CHECK(missing_files(box.medium, box.two).size() == 2);
+  box.bring();
+  REQUIRE(box.said.size() == 2);
+  CHECK_THAT(box.said[0], Contains("2/initrd"));
+  CHECK_THAT(box.said[1], Contains("layers/runtime-2"));
+  for (const auto& file : box.two.files) CHECK(is_intact(box.medium / file.path, file));
+  CHECK(fs::hard_link_count(box.medium / "2/vmlinuz") == 2);  // the same kernel, once on the disk
+  CHECK_THAT(read_file(box.medium / "2/menu.cfg"),
+             Contains("/2/vmlinuz $trial_word panic=10 a=b\n"));
+  CHECK(kept_append(box.medium, "2") == std::vector<std::string>{"a=b"});
+  CHECK(load_boot_state(box.medium) == BootState{.current = "1"});
+  box.check_one_boots();
+  box.said.clear();
+  box.bring();
+  CHECK(box.said.empty());
+}
+
+TEST_CASE("upgrade: a tampered file is refused and leaves nothing behind", "[ros]") {
+  Box box;
+  SECTION("of the right size") { write_file(box.source / "layers/runtime-2", "neW"); }
+  SECTION("too long") { write_file(box.source / "layers/runtime-2", "new and more"); }
+  SECTION("too short") { write_file(box.source / "layers/runtime-2", "n"); }
+  CHECK_THROWS_WITH(box.bring(), Contains("layers/runtime-2") && Contains("nothing was switched"));
+  CHECK_FALSE(fs::exists(box.medium / "layers/runtime-2"));
+  CHECK_FALSE(fs::exists(box.medium / "layers/runtime-2.part"));
+  CHECK_FALSE(fs::exists(box.medium / "2/release"));
+  CHECK(load_boot_state(box.medium) == BootState{.current = "1"});
+  box.check_one_boots();
+  WritableMedium writable{box.medium};
+  CHECK_THROWS_WITH(put_on_trial(writable, "2"), Contains("version 2 is not on this disk"));
+}
+
+TEST_CASE("upgrade: a file on the medium that is damaged is fetched again", "[ros]") {
+  Box box;
+  write_file(box.medium / "2/initrd", std::string("initrd of 2").replace(0, 1, "X"));
+  write_file(box.medium / "layers/runtime-2.part", "ne");  // an interrupted download
+  box.bring();
+  CHECK(read_file(box.medium / "2/initrd") == "initrd of 2");
+  CHECK(read_file(box.medium / "layers/runtime-2") == "new");
+}
+
+TEST_CASE("upgrade: a layer of a version that is kept is never overwritten", "[ros]") {
+  Box box;
+  box.two = make_release("2", "kernel", {{"base-1", "other"}});
+  write_release(box.source, box.two, "kernel", {{"base-1", "other"}});
+  CHECK_THROWS_WITH(box.bring(),
+                    Contains("layers/base-1 is there with other content, for version 1"));
+  box.check_one_boots();
+  WritableMedium writable{box.medium};
+  CHECK_THROWS_WITH(stage(writable, box.one, ReleaseSource{box.source.string()}, {}, "1",
+                          [](const std::string&) {}),
+                    Contains("the one that runs"));
+}
+
+TEST_CASE("upgrade: from a server, which is asked only for what is missing", "[ros]") {
+  Box box;
+  ros::test::HttpServer server;
+  server.put("/r/index", to_text(box.two));
+  server.put("/r/2/initrd", "initrd of 2");
+  SECTION("it has everything") {
+    server.put("/r/layers/runtime-2", "new");
+    const ReleaseSource source{server.url() + "/r/"};
+    CHECK(source.releases() == std::vector<Release>{box.two});
+    box.bring(server.url() + "/r");
+    CHECK(read_file(box.medium / "layers/runtime-2") == "new");
+    CHECK(server.requests().size() == 3);
+  }
+  SECTION("a file is gone") {
+    CHECK_THROWS_WITH(box.bring(server.url() + "/r"),
+                      Contains("layers/runtime-2 cannot be fetched"));
+    CHECK(load_boot_state(box.medium) == BootState{.current = "1"});
+  }
+  SECTION("there is no index") {
+    CHECK_THROWS_WITH(ReleaseSource{server.url()}.releases(), Contains("the server answered 404"));
+  }
+}
+
+TEST_CASE("upgrade: places that are none", "[ros]") {
+  TempDir dir;
+  CHECK_THROWS_WITH(ReleaseSource{dir.path().string()}.releases(), Contains("no index"));
+  CHECK_THROWS_AS(ReleaseSource{"ftp://192.0.2.1/x"}, Error);
+  for (const char* words : {"a=\"b\"", "a='b'", "a\\b", "a\nb"})
+    CHECK_THROWS_AS(append_words(words), Error);
+  CHECK(append_words(" a=b  c ") == std::vector<std::string>{"a=b", "c"});
+}
+
+TEST_CASE("upgrade: on trial, then ready: it stays, and there is a way back", "[ros]") {
+  Box box;
+  box.bring();
+  WritableMedium{box.medium};
+  {
+    WritableMedium writable{box.medium};
+    put_on_trial(writable, "2");
+  }
+  CHECK(load_boot_state(box.medium) == BootState{.current = "1", .trial = "2", .tries = 3});
+  CHECK_FALSE(settle(box.medium, "1"));  // chosen by hand in the menu: the trial goes on
+  CHECK_THAT(settle(box.medium, "2").value(), Contains("version 2 is ready"));
+  CHECK(load_boot_state(box.medium) == BootState{.current = "2", .previous = "1"});
+  CHECK_FALSE(settle(box.medium, "2"));
+
+  {
+    WritableMedium writable{box.medium};
+    put_on_trial(writable, "1");
+  }
+  settle(box.medium, "1");
+  CHECK(load_boot_state(box.medium) == BootState{.current = "1", .previous = "2"});
+}
+
+TEST_CASE("upgrade: a version that failed is told with its reason", "[ros]") {
+  Box box;
+  BootState state{.current = "1", .trial = "2", .tries = 0, .reason = "no state"};
+  std::string why = "no state";
+  SECTION("init left a reason") {}
+  SECTION("nobody could") {
+    state.reason.clear();
+    why = "it was started 3 times and was never ready";
+  }
+  WritableMedium{box.medium}.save(state);
+  CHECK_THAT(settle(box.medium, "1").value(),
+             Contains("version 2 failed and this is 1 again: " + why));
+  CHECK(load_boot_state(box.medium) == BootState{.current = "1", .failed = "2", .reason = why});
+}
+
+TEST_CASE("upgrade: old versions go, with what only they had", "[ros]") {
+  Box box;
+  box.bring();
+  write_file(box.medium / "0/vmlinuz.part", "half");
+  write_file(box.medium / "layers/ancient", "x");
+  WritableMedium writable{box.medium};
+  CHECK(collect(writable, {"2", "1"}) == std::vector<std::string>{"0", "layers/ancient"});
+  box.check_one_boots();
+  CHECK(collect(writable, {"2"}) == std::vector<std::string>{"1", "layers/runtime-1"});
+  for (const auto& file : box.two.files) CHECK(is_intact(box.medium / file.path, file));
+  CHECK(fs::exists(box.medium / kBootStateFile));
+
+  fs::remove(box.medium / "2/release");  // as a builder of old made it
+  CHECK_THROWS_WITH(collect(writable, {"2"}), Contains("version 2 has no list of its files"));
+  CHECK(fs::exists(box.medium / "layers/base-1"));
+}
