@@ -72,11 +72,11 @@ void check_boots(const Image& image) {
 
 }  // namespace
 
-TEST_CASE("image: Hyper-V's VHDX, OVMF, AHCI", "[boot]") {
+TEST_CASE("image: Hyper-V's VHDX, OVMF, AHCI", "[boot][matrix]") {
   check_boots({"hyperv", "rancheros.vhdx", "vhdx", Bus::ahci, Firmware::uefi});
 }
 
-TEST_CASE("image: Google's disk.raw out of its tarball", "[boot]") {
+TEST_CASE("image: Google's disk.raw out of its tarball", "[boot][matrix]") {
   check_boots({"gce", "rancheros-gce.tar.gz", "raw"});
 }
 
