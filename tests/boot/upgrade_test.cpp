@@ -201,9 +201,9 @@ TEST_CASE("upgrade: what fails is refused or left by itself, and the box says wh
                seconds{420});
 }
 
-// Hidden, since it takes twenty boots: build/test_boot "[cuts]".
+// Of `make test-matrix`, since it takes twenty boots; alone: build/test_boot "[cuts]".
 TEST_CASE("upgrade: killed at twenty points, the box boots one of the two, state intact",
-          "[.][cuts]") {
+          "[boot][matrix][cuts]") {
   ros::TempDir dir;
   Releases releases{build_next(dir.path())};
   const fs::path key = dir.path() / "key";
