@@ -150,6 +150,14 @@ std::vector<Ask> questions_for(const Source& source, const Config& config, const
     for (const auto& server : dhcp_servers(root)) bases.push_back("http://" + server);
   }
   std::vector<Ask> questions;
+  // An address is there before its lease is written down: whom to ask may be known later.
+  if (bases.empty()) {
+    questions.push_back([](const Patience&) {
+      Answer answer;
+      answer.reached = false;
+      return answer;
+    });
+  }
   for (const auto& base : bases) {
     questions.push_back([service, base](const Patience& patience) {
       return ask_service(*service, base, patience);

@@ -63,7 +63,8 @@ TEST_CASE("radio: a wireless network is joined, asked for an address, lost and j
       "mkdir -p /var/lib/misc && touch /var/lib/misc/udhcpd.leases && "
       "busybox udhcpd /run/udhcpd.conf");
   start_access_point(guest);
-  const std::string state = "sudo wpa_cli -p /run/wpa_supplicant -i wlan0 status";
+  // -s: where both see the socket of wpa_cli, whose service is another container's.
+  const std::string state = "sudo wpa_cli -s /run -i wlan0 status";
   await(guest, state + " | grep -qx wpa_state=COMPLETED");
   CHECK_THAT(guest.run(state), Catch::Contains("key_mgmt=WPA2-PSK"));
   await(guest, "ip address show dev wlan0 | grep -qF 10.5.0.2");

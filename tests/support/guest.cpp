@@ -254,7 +254,11 @@ void Guest::monitor(const std::string& command) {
   path.copy(address.sun_path, sizeof address.sun_path - 1);
   const timeval limit{.tv_sec = 60, .tv_usec = 0};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  REQUIRE(::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  const auto deadline = Clock::now() + 60s;
+  while (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+    if (Clock::now() >= deadline || !qemu_->running()) fail("QEMU has no monitor");
+    std::this_thread::sleep_for(100ms);  // nothing tells when one that was just started listens
+  }
   std::string output;
   const auto until_prompt = [&] {
     char byte = 0;
