@@ -198,7 +198,12 @@ std::vector<Client> modem_daemons(const Config& config) {
   const Value* modems = config.find(kModems);
   if (!modems || modems->members().empty()) return {};
   return {{{"dbus-daemon", "--system", "--nofork", "--nopidfile"}, false, "", ""},
-          {{"ModemManager"}, false, "", ""}};
+          {{"/usr/lib/polkit-1/polkitd", "--no-debug"}, false, "", ""},
+          // It asks polkitd about every request, but looks for it only when it starts.
+          {{"/bin/sh", "-c", "until pkaction >/dev/null 2>&1; do sleep 1; done; exec ModemManager"},
+           false,
+           "",
+           ""}};
 }
 
 std::string resolv_conf(const std::vector<std::string>& servers,

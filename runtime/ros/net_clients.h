@@ -20,8 +20,8 @@ struct Client {
 std::vector<Client> clients_of(const Config& config, const Interface& interface,
                                std::vector<Error>& problems);
 
-// What rancher.network.modem_networks needs to be running: ModemManager, and the
-// message bus that it is spoken to by. None without that key.
+// What rancher.network.modem_networks needs to be running: ModemManager, polkitd and
+// the message bus that they speak by. None without that key.
 std::vector<Client> modem_daemons(const Config& config);
 
 // One dhcpcd for all interfaces that ask: it costs four processes, however many they

@@ -85,5 +85,5 @@ TEST_CASE("radio: a wireless network is joined, asked for an address, lost and j
 
   // No modem can be had here; its manager runs and answers, and obeys root.
   await(guest, "sudo mmcli --list-modems | grep -qF 'No modems were found'");
-  CHECK_THAT(guest.root("mmcli --scan-modems"), Catch::Contains("successfully"));
+  await(guest, "sudo mmcli --scan-modems | grep -qF successfully");
 }
