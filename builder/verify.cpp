@@ -5,21 +5,50 @@
 
 #include "builder/build.h"
 #include "builder/verify/artifact.h"
+#include "runtime/base/digest.h"
+#include "runtime/base/release.h"
 
 namespace rosbuild {
+namespace {
+
+bool is_release(const fs::path& path) {
+  return fs::is_directory(path) && fs::exists(path / "index");
+}
+
+// Each file that its index names has to be there, whole.
+Verdict verify_release(const fs::path& folder) {
+  const fs::path index = folder / "index";
+  Verdict verdict;
+  const auto releases = ros::parse_releases(ros::read_file(index), index.string());
+  verdict.what =
+      fmt::format("release, {} version{}", releases.size(), releases.size() == 1 ? "" : "s");
+  for (const auto& release : releases)
+    for (const auto& file : release.files) {
+      const fs::path path = folder / file.path;
+      if (!fs::is_regular_file(path) || fs::file_size(path) != file.size ||
+          ros::sha256_file(path) != file.sha256)
+        verdict.faults.push_back(file.path + " is not what the index says");
+    }
+  return verdict;
+}
+
+}  // namespace
 
 int verify(const Request& request) {
   std::vector<fs::path> files{request.path};
   if (fs::is_directory(request.path)) {
     files.clear();
-    for (const auto& entry : fs::recursive_directory_iterator(request.path))
-      if (fs::is_regular_file(entry.path()) && entry.path().filename() != "checksums.txt")
-        files.push_back(entry.path());
+    for (fs::recursive_directory_iterator entry(request.path), end; entry != end; ++entry) {
+      const fs::path& path = entry->path();
+      if (is_release(path)) entry.disable_recursion_pending();
+      if (is_release(path) || (fs::is_regular_file(path) && path.filename() != "checksums.txt"))
+        files.push_back(path);
+    }
     std::ranges::sort(files);
   }
   bool good = true;
   for (const auto& file : files) {
-    const Verdict verdict = verify_artifact(file);
+    const Verdict verdict = is_release(file) ? verify_release(file) : verify_artifact(file);
     fmt::print("{}: {}\n", file.string(), verdict.what);
     for (const auto& fault : verdict.faults) fmt::print("  wrong: {}\n", fault);
     good = good && verdict.faults.empty();
