@@ -81,9 +81,7 @@ struct FreeArchive {
 };
 
 std::string decompress(const std::string& bytes, const std::string& what) {
-  if (bytes.starts_with("\x7f"
-                        "ELF"))
-    return bytes;
+  if (bytes.starts_with("\177ELF")) return bytes;
   const std::unique_ptr<archive, FreeArchive> reader{archive_read_new()};
   archive_read_support_format_raw(reader.get());
   archive_read_support_filter_xz(reader.get());

@@ -166,12 +166,11 @@ class Writer {
 
 }  // namespace
 
-void write_qcow2(const fs::path& raw, const fs::path& out, const Qcow2Options& options,
-                 std::stop_token stop) {
+void write_qcow2(const fs::path& raw, const fs::path& out, const DeflateOptions& options) {
   const RawDisk disk(raw);
   Writer writer(out, disk.size);
   for_each_block(
-      disk, kCluster, options.threads, stop,
+      disk, kCluster, options.threads, options.stop,
       [&](Block block) { return deflate_cluster(std::move(block), options.level); },
       [&](const Cluster& cluster) { writer.put(cluster); });
   writer.finish();

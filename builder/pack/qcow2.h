@@ -5,21 +5,11 @@
 // without inflating it. The bytes depend on the raw disk and the level only.
 #pragma once
 
-#include <stop_token>
-
-#include "runtime/base/file.h"
+#include "builder/pack/deflate.h"
 
 namespace rosbuild {
 
-namespace fs = ros::fs;
-
-struct Qcow2Options {
-  int level = 9;  // of deflate
-  unsigned threads = 1;
-};
-
 // Throws ros::Error. Memory does not grow with the data, but for two bytes a cluster.
-void write_qcow2(const fs::path& raw, const fs::path& out, const Qcow2Options& options,
-                 std::stop_token stop = {});
+void write_qcow2(const fs::path& raw, const fs::path& out, const DeflateOptions& options);
 
 }  // namespace rosbuild

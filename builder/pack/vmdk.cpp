@@ -170,12 +170,11 @@ class Writer {
 
 }  // namespace
 
-void write_vmdk(const fs::path& raw, const fs::path& out, const VmdkOptions& options,
-                std::stop_token stop) {
+void write_vmdk(const fs::path& raw, const fs::path& out, const DeflateOptions& options) {
   const RawDisk disk(raw);
   Writer writer(out, disk.size);
   for_each_block(
-      disk, kGrainBytes, options.threads, stop,
+      disk, kGrainBytes, options.threads, options.stop,
       [&](const Block& block) { return deflate_grain(block, options.level); },
       [&](const Grain& grain) { writer.put(grain); });
   writer.finish();

@@ -6,20 +6,10 @@
 // on the raw disk and the level only.
 #pragma once
 
-#include <stop_token>
-
-#include "runtime/base/file.h"
+#include "builder/pack/deflate.h"
 
 namespace rosbuild {
 
-namespace fs = ros::fs;
-
-struct VmdkOptions {
-  int level = 9;  // of deflate
-  unsigned threads = 1;
-};
-
-void write_vmdk(const fs::path& raw, const fs::path& out, const VmdkOptions& options,
-                std::stop_token stop = {});
+void write_vmdk(const fs::path& raw, const fs::path& out, const DeflateOptions& options);
 
 }  // namespace rosbuild

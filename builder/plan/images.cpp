@@ -29,9 +29,9 @@ void convert(Format format, const std::string& name, const fs::path& raw, const 
       return copy_sparse(raw.string(), create_sparse(out.string(), fs::file_size(raw)).get(), 0,
                          stop);
     case Format::qcow2:
-      return write_qcow2(raw, out, {deflate.level, deflate.threads}, stop);
+      return write_qcow2(raw, out, deflate);
     case Format::vmdk:
-      return write_vmdk(raw, out, {deflate.level, deflate.threads}, stop);
+      return write_vmdk(raw, out, deflate);
     case Format::vhd:
       return write_dynamic_vhd(raw, out, stop);
     case Format::vhd_fixed:

@@ -22,7 +22,7 @@ using ros::Fd;
 
 // What tells that a file is still the one we wrote: identity, size, time of change.
 std::string fingerprint(const fs::path& path, const std::string& sha256) {
-  struct stat status {};
+  struct stat status = {};
   if (::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
   return fmt::format("{} {} {} {}.{:09} {}.{:09}", sha256, status.st_ino, status.st_size,
                      status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_ctim.tv_sec,
@@ -60,7 +60,7 @@ void copy_sparse(int from, int to, off_t size) {
 
 void copy_atomically(const fs::path& from, const fs::path& to) {
   const Fd source = ros::open_file(from.string(), O_RDONLY);
-  struct stat status {};
+  struct stat status = {};
   if (::fstat(source.get(), &status) != 0) throw Error::from_errno("stat " + from.string());
   std::string name = (to.parent_path() / ("." + to.filename().string() + ".XXXXXX")).string();
   const Fd target{::mkostemp(name.data(), O_CLOEXEC)};

@@ -12,8 +12,8 @@ namespace ros {
 namespace {
 
 bool is_mount_point(const fs::path& folder) {
-  struct stat self {
-  }, parent{};
+  struct stat self = {};
+  struct stat parent = {};
   return ::stat(folder.c_str(), &self) == 0 && ::stat((folder / "..").c_str(), &parent) == 0 &&
          self.st_dev != parent.st_dev;
 }
@@ -54,7 +54,7 @@ void WritableMedium::save(const BootState& state) {
   const fs::path path = folder_ / kBootStateFile;
   const std::string block = to_block(state);
   const Fd fd = open_file(path.string(), O_WRONLY);
-  struct stat info {};
+  struct stat info = {};
   // A block that grew would move.
   if (::fstat(fd.get(), &info) != 0 || info.st_size != static_cast<off_t>(block.size()))
     throw Error{path.string() + " is no environment block of GRUB"};

@@ -111,7 +111,7 @@ void make_system_cgroup() {
 void save_memory() {
   try {
     write_file("/sys/kernel/mm/transparent_hugepage/enabled", "madvise");
-    struct sysinfo info {};
+    struct sysinfo info = {};
     ::sysinfo(&info);
     const auto kilobytes = static_cast<double>(info.totalram) * info.mem_unit / 1024;
     write_file("/proc/sys/vm/min_free_kbytes",

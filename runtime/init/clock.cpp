@@ -8,7 +8,7 @@
 namespace ros {
 
 void move_clock_past(const fs::path& witness) noexcept {
-  struct stat info {};
+  struct stat info = {};
   timespec now{};
   if (::stat(witness.c_str(), &info) != 0 || ::clock_gettime(CLOCK_REALTIME, &now) != 0 ||
       now.tv_sec >= info.st_mtim.tv_sec)

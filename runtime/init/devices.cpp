@@ -96,8 +96,8 @@ bool device_matches(const Device& device, const std::string& spec) {
     const auto target = fs::canonical(spec, error);
     if (error) return false;
     if (target == device.path) return true;
-    struct stat wanted {
-    }, have{};  // /dev/mapper has nodes of its own
+    struct stat wanted = {};  // /dev/mapper has nodes of its own
+    struct stat have = {};
     return ::stat(spec.c_str(), &wanted) == 0 && ::stat(device.path.c_str(), &have) == 0 &&
            S_ISBLK(wanted.st_mode) && S_ISBLK(have.st_mode) && wanted.st_rdev == have.st_rdev;
   }

@@ -26,7 +26,7 @@ void remove_content(int folder, dev_t device) {
   while (const dirent* entry = ::readdir(stream)) {
     const std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
-    struct stat info {};
+    struct stat info = {};
     if (::fstatat(::dirfd(stream), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 ||
         info.st_dev != device)
       continue;

@@ -79,7 +79,7 @@ Ending wait_for_end(const sigset_t& taken, std::map<pid_t, std::string>& shells)
 }  // namespace
 
 void catch_crashes() noexcept {
-  struct sigaction action {};
+  struct sigaction action = {};
   action.sa_handler = crashed;
   action.sa_flags = SA_NODEFER | SA_RESETHAND;
   for (const int number : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT})

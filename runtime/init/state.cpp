@@ -33,7 +33,7 @@ constexpr std::uint64_t kLeastFree =
 
 // Folders, files and links with owners and modes: all that the image's folders have.
 void copy_tree(const fs::path& from, const fs::path& to) {
-  struct stat info {};
+  struct stat info = {};
   if (::lstat(from.c_str(), &info) != 0) throw Error::from_errno("cannot read " + from.string());
   if (S_ISDIR(info.st_mode)) {
     fs::create_directory(to);
@@ -74,7 +74,7 @@ void bind_folders(const fs::path& base, bool full) {
 }
 
 bool is_full(const char* folder) {
-  struct statvfs info {};
+  struct statvfs info = {};
   return ::statvfs(folder, &info) == 0 && info.f_blocks > 0 &&
          std::uint64_t{info.f_bavail} * info.f_frsize < kLeastFree;
 }

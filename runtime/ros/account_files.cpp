@@ -27,7 +27,7 @@ void write(const Lines& lines, const fs::path& file, unsigned mode) {
   for (const auto& line : lines) text += join(line, ":") + "\n";
   if (try_read_file(file) == text) return;
   // The new file is root's; the old one's group may be "shadow".
-  struct stat old {};
+  struct stat old = {};
   const bool exists = ::stat(file.c_str(), &old) == 0;
   write_file_atomically(file, text, mode);
   if (exists && ::geteuid() == 0 && ::chown(file.c_str(), old.st_uid, old.st_gid) != 0)

@@ -43,10 +43,7 @@ void run_script(const fs::path& file) {
   boost::system::error_code absent;
   if (!fs::is_regular_file(file, absent)) return;
   const std::string start = try_read_file(file).value_or("").substr(0, 2);
-  const bool program = (start == "#!" || start ==
-                                             "\x7f"
-                                             "E") &&
-                       ::access(file.c_str(), X_OK) == 0;
+  const bool program = (start == "#!" || start == "\177E") && ::access(file.c_str(), X_OK) == 0;
   const auto argv = program ? std::vector<std::string>{file.string()}
                             : std::vector<std::string>{"/bin/sh", file.string()};
   if (const int status = status_of(argv); status != 0)

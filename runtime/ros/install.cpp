@@ -62,7 +62,7 @@ class Mounted {
 
 Fd open_disk(const fs::path& disk, int flags) {
   Fd fd = open_file(disk.string(), flags);
-  struct stat info {};
+  struct stat info = {};
   if (::fstat(fd.get(), &info) != 0 || !S_ISBLK(info.st_mode))
     throw Error{disk.string() + " is no disk", Error::Kind::usage}.hint("`lsblk` lists them");
   return fd;

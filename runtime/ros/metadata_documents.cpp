@@ -19,6 +19,8 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxKeys = 64;
 
+using ToNetwork = Value (*)(const Value&, std::vector<std::string>&);
+
 // "ssh-ed25519 AAAA… name", maybe with options before: as sshd(8) tells them.
 bool is_key(std::string_view line) {
   for (const char* type : {"ssh-", "ecdsa-", "sk-ssh-", "sk-ecdsa-"}) {
@@ -93,8 +95,7 @@ class Reader {
   }
 
   // `convert` is one of network_data.h.
-  void set_network(const std::string& document,
-                   Value (*convert)(const Value&, std::vector<std::string>&)) {
+  void set_network(const std::string& document, ToNetwork convert) {
     if (!documents_.contains(document)) return;
     const auto tree = parse_json(text(document));
     if (!tree || !tree->is_map()) {
@@ -154,6 +155,15 @@ Json first_of_list(const Json& json, const char* name) {
   return list.is_array() && !list.empty() ? list[0] : Json{};
 }
 
+// Common members, and a network in the cloud's own words.
+UserData read_plain(const Documents& documents, std::vector<Complaint>& complaints,
+                    const char* keys, const char* document, ToNetwork convert) {
+  Reader reader{documents, complaints};
+  read_common(reader, keys);
+  reader.set_network(document, convert);
+  return std::move(reader.data);
+}
+
 }  // namespace
 
 std::vector<std::string> listed_keys(const std::string& listing) {
@@ -192,7 +202,7 @@ UserData read_ec2(const Documents& documents, std::vector<Complaint>& complaints
 }
 
 // Keys are lines "USER:KEY", whose user does not matter here. One that has an
-// end is left out: what is once in authorized_keys is never taken back.
+// end is left out: until the next boot nothing would take it back.
 UserData read_gce(const Documents& documents, std::vector<Complaint>& complaints) {
   Reader reader{documents, complaints};
   const Json instance = reader.object("instance");
@@ -235,24 +245,15 @@ UserData read_gce(const Documents& documents, std::vector<Complaint>& complaints
 }
 
 UserData read_digitalocean(const Documents& documents, std::vector<Complaint>& complaints) {
-  Reader reader{documents, complaints};
-  read_common(reader, "public_keys");
-  reader.set_network("meta-data", network_of_digitalocean);
-  return std::move(reader.data);
+  return read_plain(documents, complaints, "public_keys", "meta-data", network_of_digitalocean);
 }
 
 UserData read_packet(const Documents& documents, std::vector<Complaint>& complaints) {
-  Reader reader{documents, complaints};
-  read_common(reader, "ssh_keys");
-  reader.set_network("meta-data", network_of_packet);
-  return std::move(reader.data);
+  return read_plain(documents, complaints, "ssh_keys", "meta-data", network_of_packet);
 }
 
 UserData read_openstack(const Documents& documents, std::vector<Complaint>& complaints) {
-  Reader reader{documents, complaints};
-  read_common(reader, "public_keys");
-  reader.set_network("network", network_of_openstack);
-  return std::move(reader.data);
+  return read_plain(documents, complaints, "public_keys", "network", network_of_openstack);
 }
 
 // User data came later than custom data and can be changed; both are base64.

@@ -202,8 +202,8 @@ void make_swap(const Config& config, std::vector<std::string>& problems) {
   try {
     const fs::path file = config.text("swap.filename", kSwapFile);
     fs::create_directories(file.parent_path());
-    struct sysinfo info {};
-    struct statvfs disk {};
+    struct sysinfo info = {};
+    struct statvfs disk = {};
     ::sysinfo(&info);
     if (::statvfs(file.parent_path().c_str(), &disk) != 0)
       throw Error::from_errno("cannot read " + file.parent_path().string());

@@ -60,7 +60,7 @@ std::string auth_of(const std::string& host, const Value& entry) {
 }
 
 void write_home(const Home& home, const Config& config, const std::vector<std::string>& gone) {
-  struct stat info {};
+  struct stat info = {};
   if (::stat(home.folder, &info) != 0) return;
   const fs::path folder = fs::path{home.folder} / ".docker";
   const fs::path file = folder / "config.json";

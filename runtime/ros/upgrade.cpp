@@ -22,7 +22,7 @@ std::uint64_t sum(const std::vector<ReleaseFile>& files) {
 }
 
 std::uint64_t free_bytes(const fs::path& folder) {
-  struct statvfs info {};
+  struct statvfs info = {};
   if (::statvfs(folder.c_str(), &info) != 0)
     throw Error::from_errno("cannot look into " + folder.string());
   return std::uint64_t{info.f_bavail} * info.f_frsize;

@@ -68,7 +68,7 @@ void check_no_partial(const fs::path& output) {
 std::map<std::string, std::pair<ino_t, std::time_t>> stamps(const fs::path& folder) {
   std::map<std::string, std::pair<ino_t, std::time_t>> result;
   for (const auto& entry : fs::directory_iterator(folder)) {
-    struct stat status {};
+    struct stat status = {};
     REQUIRE(::lstat(entry.path().c_str(), &status) == 0);
     result[entry.path().string()] = {status.st_ino, status.st_mtime};
   }

@@ -89,7 +89,7 @@ TEST_CASE("file: an atomic write replaces content and mode, and leaves nothing b
   write_file_atomically(path, "old");
   write_file_atomically(path, "new", 0600);
   CHECK(read_file(path) == "new");
-  struct stat status {};
+  struct stat status = {};
   REQUIRE(stat(path.c_str(), &status) == 0);
   CHECK((status.st_mode & 0777) == 0600);
   CHECK(std::distance(fs::directory_iterator{path.parent_path()}, fs::directory_iterator{}) == 1);

@@ -55,7 +55,7 @@ std::vector<std::string> names_in(const fs::path& folder) {
 std::map<std::string, std::string> snapshot(const fs::path& folder) {
   std::map<std::string, std::string> all;
   for (const auto& entry : fs::recursive_directory_iterator{folder}) {
-    struct stat info {};
+    struct stat info = {};
     REQUIRE(::lstat(entry.path().c_str(), &info) == 0);
     std::string content = S_ISREG(info.st_mode)   ? read_file(entry.path())
                           : S_ISLNK(info.st_mode) ? fs::read_symlink(entry.path()).string()

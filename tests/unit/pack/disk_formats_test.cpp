@@ -28,7 +28,7 @@ struct Writer {
 const Writer kWriters[] = {
     {"qcow2", "qcow2",
      [](const auto& raw, const auto& out, const auto& stop) {
-       write_qcow2(raw, out, {.level = 6, .threads = 3}, stop);
+       write_qcow2(raw, out, {.level = 6, .threads = 3, .stop = stop});
      }},
     {"fixed VHD", "vpc",
      [](const auto& raw, const auto& out, const auto& stop) { write_fixed_vhd(raw, out, stop); }},
@@ -57,7 +57,7 @@ std::uint64_t big_endian(const std::string& bytes, std::size_t offset, int size)
 }
 
 std::uint64_t allocated(const fs::path& file) {
-  struct stat status {};
+  struct stat status = {};
   REQUIRE(::stat(file.c_str(), &status) == 0);
   return static_cast<std::uint64_t>(status.st_blocks) * 512;
 }

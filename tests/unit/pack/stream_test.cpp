@@ -50,7 +50,7 @@ TEST_CASE("copy_sparse: data arrives at its offset, holes stay holes", "[pack]")
   copy_sparse(from.string(), fd.get(), 1 << 20, {});
   CHECK(ros::read_at(fd.get(), 1 << 20, 5) == "start");
   CHECK(ros::read_at(fd.get(), 41 << 20, 6) == "middle");
-  struct stat status {};
+  struct stat status = {};
   REQUIRE(fstat(fd.get(), &status) == 0);
   CHECK(status.st_blocks * 512 < 1 << 20);
   CHECK_THROWS_AS(copy_sparse((folder.path() / "absent").string(), fd.get(), 0, {}), ros::Error);

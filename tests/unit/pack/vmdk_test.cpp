@@ -74,5 +74,5 @@ TEST_CASE("vmdk: an empty disk, an absent one, and a stop", "[pack]") {
   CHECK_THROWS_AS(write_vmdk(folder.path() / "absent", vmdk, {}), ros::Error);
   std::stop_source stop;
   stop.request_stop();
-  CHECK_THROWS_AS(write_vmdk(raw, vmdk, {}, stop.get_token()), Cancelled);
+  CHECK_THROWS_AS(write_vmdk(raw, vmdk, {.stop = stop.get_token()}), Cancelled);
 }

@@ -12,7 +12,7 @@ using namespace rosbuild;
 
 namespace {
 struct stat stat_of(const fs::path& path) {
-  struct stat status {};
+  struct stat status = {};
   REQUIRE(stat(path.c_str(), &status) == 0);
   return status;
 }

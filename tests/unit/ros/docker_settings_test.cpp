@@ -7,20 +7,15 @@
 #include "runtime/ros/registry_auth.h"
 #include "runtime/ros/system_docker.h"
 #include "runtime/ros/user_docker.h"
+#include "tests/support/config.h"
 
 using namespace ros;
 using nlohmann::json;
+using test::config_of;
 
 namespace {
 
 using Texts = std::vector<std::string>;
-
-Config config_of(const std::string& text) {
-  Config config;
-  add_layer(config, text, "c.yml");
-  for (const auto& problem : config.problems) FAIL_CHECK(problem);
-  return config;
-}
 
 json user_json(const std::string& docker, std::string_view own = "{}") {
   return json::parse(user_docker_config(config_of("rancher: {docker: " + docker + "}"), own, true));

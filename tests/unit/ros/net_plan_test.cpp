@@ -4,17 +4,12 @@
 #include "runtime/base/text.h"
 #include "runtime/ros/net_address.h"
 #include "runtime/ros/net_clients.h"
+#include "tests/support/config.h"
 
 using namespace ros;
+using test::config_of;
 
 namespace {
-
-Config config_of(const std::string& text) {
-  Config config;
-  add_layer(config, text, "c.yml");
-  for (const auto& problem : config.problems) FAIL_CHECK(problem);
-  return config;
-}
 
 Config interfaces(const std::string& yaml) {
   return config_of("rancher: {network: {interfaces: " + yaml + "}}");

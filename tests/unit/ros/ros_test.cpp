@@ -15,17 +15,12 @@
 #include "runtime/ros/settings.h"
 #include "runtime/ros/user_docker.h"
 #include "runtime/ros/verbs.h"
+#include "tests/support/config.h"
 
 using namespace ros;
+using test::config_of;
 
 namespace {
-
-Config config_of(const std::string& text) {
-  Config config;
-  add_layer(config, text, "c.yml");
-  for (const auto& problem : config.problems) FAIL_CHECK(problem);
-  return config;
-}
 
 std::vector<std::string> names(const std::vector<Service>& services) {
   std::vector<std::string> list;

@@ -7,17 +7,12 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/commands.h"
+#include "tests/support/config.h"
 
 using namespace ros;
+using test::config_of;
 
 namespace {
-
-Config config_of(const std::string& text) {
-  Config config;
-  add_layer(config, text, "c.yml");
-  for (const auto& problem : config.problems) FAIL_CHECK(problem);
-  return config;
-}
 
 std::vector<std::string> keys_in(const std::string& text) {
   std::vector<std::string> keys;
