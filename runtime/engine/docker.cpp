@@ -99,6 +99,7 @@ std::string create_body(const ContainerSpec& spec) {
   put_list(host, "Dns", spec.dns);
   put_list(host, "ExtraHosts", spec.extra_hosts);
   if (!spec.devices.empty()) host["Devices"] = devices_of(spec.devices);
+  if (!spec.annotations.empty()) host["Annotations"] = spec.annotations;
   if (spec.oom_score_adj) host["OomScoreAdj"] = *spec.oom_score_adj;
   if (spec.memory > 0) host["Memory"] = spec.memory;
   for (const auto& folder : spec.tmpfs) {

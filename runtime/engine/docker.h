@@ -31,6 +31,7 @@ struct ContainerSpec {
   std::vector<std::string> volumes_from;
   std::vector<std::string> tmpfs;
   std::vector<std::string> cap_add, cap_drop, security_opt, devices, dns, extra_hosts, ports;
+  std::map<std::string, std::string> annotations;  // of the OCI runtime specification
   std::map<std::string, std::string> log_opts;
   std::string restart = "no";
   std::string log_driver, hostname, user, working_dir, stop_signal;

@@ -203,8 +203,6 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
   if (recovery) recovery_console("rancher.recovery asks for it");
   logs.write_to("/var/log");
 
-  check.finish();
-  milestone("all layers checked");
   preload(manifest);
   static const Fd socket = listen_for_system_docker();
   const int output = logs.writer("system-docker");
@@ -214,9 +212,11 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
                    .listen = socket.get(),
                    .oom_score = kEngineOomScore};
   });
+  milestone("system Docker started");
   mount_oem(*modules);
+  check.finish();  // containers are made from here on
+  milestone("all layers checked");
   supervisor.keep("ros sysinit", {.argv = {"ros", "sysinit"}, .output = logs.writer("sysinit")});
-  milestone("engines started");
   watch_trial(cmdline);
 
   mount_boot(settings, *modules);

@@ -42,10 +42,10 @@ fs::path find_layers(const Manifest& manifest, const Coldplug& coldplug, ModuleL
 class LayerCheck {
  public:
   LayerCheck(const Manifest& manifest, const fs::path& folder);
-  // Waits for all but the largest, which takes as long as the others together and
-  // whose programs come last. Throws Error naming all that differ.
+  // Waits for all but the largest, the engines', which takes as long as the others together
+  // and whose programs come last. Throws Error naming all that differ.
   void wait_for_small() { wait(false); }
-  // Waits for all; to be called before anything that lasts is touched by the largest.
+  // Waits for all; to be called before the engines make anything that lasts.
   void finish() { wait(true); }
 
  private:

@@ -18,6 +18,7 @@ namespace ros {
 namespace {
 
 constexpr double kShutdownSeconds = 60;
+constexpr double kEngineSeconds = 5;  // for engines that serve nobody yet
 
 // `ros sysinit` knows the configuration (rancher.shutdown_timeout) and leaves it here.
 double shutdown_seconds() {
@@ -31,7 +32,12 @@ double shutdown_seconds() {
   try {
     Supervisor supervisor;
     EngineLog logs;
-    boot(supervisor, logs);
+    try {
+      boot(supervisor, logs);
+    } catch (...) {
+      supervisor.end_everything(uptime() + kEngineSeconds);  // a recovery console has no engines
+      throw;
+    }
     const Ending ending = supervisor.run();
     shut_down(ending, supervisor, logs, shutdown_seconds());
   } catch (const std::exception& error) {

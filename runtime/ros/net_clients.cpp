@@ -216,12 +216,11 @@ std::string resolv_conf(const std::vector<std::string>& servers,
 
 std::string proxy_profile(const Config& config) {
   std::string text;
-  for (const std::string name : {"http_proxy", "https_proxy", "no_proxy"}) {
-    const auto value = config.text("rancher.network." + name);
-    if (value.empty()) continue;
-    std::string upper = name;
-    for (char& c : upper) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    text += fmt::format("export {0}={2} {1}={2}\n", name, upper, quote(value));
+  for (const char* name :
+       {"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}) {
+    // rancher.network's own are among these (runtime/config/load.cpp).
+    const auto value = config.text(std::string{"rancher.environment."} + name);
+    if (!value.empty()) text += fmt::format("export {}={}\n", name, quote(value));
   }
   return text.empty() ? text : "# Written by ros; settings: rancher.network.*_proxy\n" + text;
 }

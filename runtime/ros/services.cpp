@@ -17,6 +17,11 @@
 namespace ros {
 namespace {
 
+// Containers with the same value share one shim of containerd, 4 MB each otherwise
+// (containerd: runtime/v2/runc/manager). User Docker's does not depend on the others.
+constexpr const char* kShimGroup = "io.containerd.runc.v2.group";
+constexpr const char* kUserDockerService = "docker";
+
 // ${NAME} and $NAME of a definition stand for rancher.environment's values.
 std::string expand(const std::string& text, const Config& config) {
   std::string result;
@@ -180,6 +185,7 @@ Service read_service(const std::string& name, const Value& value, const Config& 
   }
   for (const auto& source : spec.volumes_from) service.after.push_back(split(source, ':')[0]);
   if (!service.system) service.after.push_back("docker");
+  if (service.system && name != kUserDockerService) spec.annotations[kShimGroup] = "rancheros";
   const std::string policy = text("restart");
   service.restart = service.system && policy == "always";
   if (!service.system && !policy.empty()) spec.restart = policy;

@@ -61,6 +61,7 @@ TEST_CASE("accounts: what was made and changed is right after a reboot", "[boot]
   };
   for (const char* docker : {"docker", "system-docker"})
     CHECK_THAT(pull(docker), Catch::Contains("proxyconnect tcp: dial tcp 127.0.0.1:9"));
+  CHECK(guest.run("bash -lc 'echo $HTTPS_PROXY $https_proxy'") == proxy + " " + proxy);
   CHECK(guest.root("system-docker exec docker sh -c 'echo $HTTPS_PROXY $https_proxy'") ==
         proxy + " " + proxy);
 }

@@ -91,8 +91,25 @@ TEST_CASE("engine: a killed Docker comes back and user containers keep running",
   CHECK(guest.root("cat /run/system-docker.pid") != old);
   check_kept();
 
-  guest.root("kill -9 $(cat /run/docker.pid)");
   // It comes back in a new container; nobody holds its socket meanwhile.
-  guest.run("for i in $(seq 60); do docker version >/dev/null 2>&1 && exit; sleep 1; done; exit 1");
+  const auto wait_for_docker = [&] {
+    guest.run(
+        "for i in $(seq 60); do docker version >/dev/null 2>&1 && exit; sleep 1; done; exit 1");
+  };
+  guest.root("kill -9 $(cat /run/docker.pid)");
+  wait_for_docker();
+  check_kept();
+
+  guest.root("kill -9 $(pidof containerd)");
+  wait_for_docker();
+  check_kept();
+
+  // The box stays a box with a setting that user Docker cannot live with, and says so.
+  guest.root("ros config set rancher.docker.storage_driver nonsense");
+  guest.root("ros service restart docker");
+  guest.expect("rancheros: error: service docker ended with status 1 again and again", seconds{90});
+  CHECK_THAT(guest.root("ros service logs docker 2>&1"), Catch::Contains("nonsense"));
+  guest.root("ros config set rancher.docker.storage_driver overlay2");
+  wait_for_docker();
   check_kept();
 }

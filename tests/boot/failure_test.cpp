@@ -57,6 +57,9 @@ TEST_CASE("failure: a layer's digest is wrong", "[boot]") {
   Guest guest{netbooted("wrong-digest", initrd)};
   guest.expect("rancheros: error: .*(digest|SHA-256|damaged)", seconds{300});
   check_recovery_console(guest);
+  // They were started beside the check.
+  guest.type("pidof containerd dockerd || echo no-engines-$((6 * 7))\n");
+  guest.expect("no-engines-42", seconds{60});
 }
 
 TEST_CASE("failure: the state partition is corrupt", "[boot]") {

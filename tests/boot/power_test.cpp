@@ -18,6 +18,13 @@ TEST_CASE("power: poweroff stops containers in time and leaves a clean state", "
         "mkdir /home/rancher/words && docker run -d --init -v /home/rancher/words:/words spot"
         " /usr/bin/busybox sh -c \"trap '/usr/bin/busybox echo goodbye > /words/last; exit'"
         " TERM; while :; do /usr/bin/busybox sleep 1; done\"");
+    guest.root("shutdown -r +60");
+    guest.expect("rancheros: reboot at ..:..", seconds{30});
+    guest.root("shutdown -h +90");  // instead
+    guest.root("shutdown -c");
+    guest.expect("the shutdown is cancelled", seconds{30});
+    CHECK_THAT(guest.try_run("sudo shutdown -c").output, Catch::Contains("no shutdown waits"));
+    CHECK(guest.root("pgrep -x shutdown || echo none") == "none");
     const auto taken = guest.power_off(seconds{120});
     CHECK(taken <= seconds{60});  // rancher.shutdown_timeout
   }
