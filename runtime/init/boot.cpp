@@ -14,6 +14,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <thread>
 
 #include "runtime/base/cmdline.h"
 #include "runtime/base/error.h"
@@ -139,6 +140,8 @@ LayerCheck enter_layers(const Manifest& manifest) {
   auto loader = std::make_shared<ModuleLoader>();
   auto coldplug = std::make_unique<Coldplug>(loader);
   ModuleLoader& modules = *loader;
+  // What media and state mostly have; loading it takes as long as finding a disk.
+  const std::jthread filesystem{[loader] { loader->load("ext4"); }};
   for (const char* name : {"loop", "squashfs", "overlay"}) modules.load(name);
   fs::create_directories(kMediumFolder);
   const fs::path folder = find_layers(manifest, *coldplug, modules);

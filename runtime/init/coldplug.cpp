@@ -38,7 +38,7 @@ void Coldplug::work() noexcept {
     while (!stopping_) {
       while (const auto event = events_.next())
         if (!event->modalias.empty() && event->action != "remove" && !stopping_)
-          loader_->load(event->modalias);
+          loader_->load_for(event->modalias);
       if (events_.overrun()) loader_->coldplug(sysfs_.get());
       if (!is_settled_) {
         log::debug(fmt::format("{:.2f} devices settled", uptime()));
@@ -47,6 +47,7 @@ void Coldplug::work() noexcept {
         (void)!::write(settled_.get(), &one, sizeof one);
         loader_->load_listed();
       }
+      loader_->forget_indices();  // megabytes, and the next device may come in a year
       pollfd waiting[] = {{events_.fd(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
       ::poll(waiting, 2, -1);
     }

@@ -131,14 +131,20 @@ fs::path find_layers(const Manifest& manifest, const Coldplug& coldplug, ModuleL
 }
 
 LayerCheck::LayerCheck(const Manifest& manifest, const fs::path& folder) {
-  const auto largest = std::ranges::max_element(manifest.layers, {}, &LayerFile::size);
-  for (auto layer = manifest.layers.begin(); layer != manifest.layers.end(); ++layer) {
-    pending_.push_back({layer->name, layer->file, layer->sha256, layer == largest, {}});
+  auto layers = manifest.layers;
+  std::ranges::sort(layers, {}, &LayerFile::size);
+  for (const auto& layer : layers) {
+    // The boot waits for the others first, and the largest would only be in their way.
+    const bool largest = &layer == &layers.back();
+    const auto before = largest ? pending_ : std::vector<Pending>{};
+    pending_.push_back({layer.name, layer.file, layer.sha256, largest, {}});
     std::promise<std::string> failed;
     try {
-      auto file = std::make_shared<Fd>(open_file((folder / layer->file).string(), O_RDONLY));
-      pending_.back().digest =
-          std::async(std::launch::async, [file] { return sha256_fd(file->get()); });
+      auto file = std::make_shared<Fd>(open_file((folder / layer.file).string(), O_RDONLY));
+      pending_.back().digest = std::async(std::launch::async, [file, before] {
+        for (const auto& other : before) other.digest.wait();
+        return sha256_fd(file->get());
+      });
     } catch (const Error&) {
       failed.set_exception(std::current_exception());
       pending_.back().digest = failed.get_future();
@@ -163,14 +169,19 @@ void LayerCheck::wait(bool all) {
 }
 
 void mount_layers(const Manifest& manifest, const fs::path& folder, const fs::path& root) {
+  // Side by side: making a loop device is mostly waiting.
   std::string lower;
+  std::vector<std::future<void>> mounted;
   for (const auto& layer : manifest.layers) {
     const fs::path target = fs::path{kLayersFolder} / layer.name;
-    fs::create_directories(target);
-    const auto [loop, device] = attach_loop(folder / layer.file);
-    mount_one({device, target.string(), "squashfs", MS_RDONLY | MS_NODEV, ""});
+    mounted.push_back(std::async(std::launch::async, [file = folder / layer.file, target] {
+      fs::create_directories(target);
+      const auto [loop, device] = attach_loop(file);
+      mount_one({device, target.string(), "squashfs", MS_RDONLY | MS_NODEV, ""});
+    }));
     lower = target.string() + (lower.empty() ? "" : ":") + lower;
   }
+  for (auto& layer : mounted) layer.get();
   // What is written to / lives here: it must take set-user-id programs, which /run does not.
   mount_one({"tmpfs", kMemoryFolder, "tmpfs", 0, "mode=0755"});
   const fs::path memory{kMemoryFolder};

@@ -37,8 +37,8 @@ inline constexpr const char* kMemoryFolder = "/run/ros/memory";  // a tmpfs: the
 // at kMediumFolder, read-only. Throws Error saying where was looked.
 fs::path find_layers(const Manifest& manifest, const Coldplug& coldplug, ModuleLoader& modules);
 
-// Compares the SHA-256 of every file, side by side, from its making on. The
-// files stay open: what they are reached by may change.
+// Compares the SHA-256 of every file from its making on, the largest after the others, which
+// are read side by side. The files stay open: what they are reached by may change.
 class LayerCheck {
  public:
   LayerCheck(const Manifest& manifest, const fs::path& folder);

@@ -1,5 +1,6 @@
 // init: PID 1 of the initramfs, and of the system for good.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -57,6 +58,7 @@ int main(int argc, char** argv) {
     std::fputs("init: this is PID 1 of RancherOS; `ros` is the tool for people\n", stderr);
     return 2;
   }
+  ::mallopt(M_ARENA_MAX, 1);  // its threads are few and short, and it lives as long as the box
   ros::set_path();
   ros::catch_crashes();
   if (argc > 1 && std::string_view{argv[1]} == ros::kRescueArgument)

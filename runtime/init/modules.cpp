@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 #include <linux/module.h>
+#include <malloc.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -187,25 +188,32 @@ ModuleLoader::ModuleLoader(const fs::path& root) {
 }
 
 bool ModuleLoader::load_file(const std::string& path) {
-  if (const auto known = done_.find(path); known != done_.end()) return known->second;
-  const Fd file{::openat(folder_.get(), path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file) {
-    log::error(fmt::format("module {}: {}", path, std::strerror(errno)));
-    return done_[path] = false;
+  {
+    const std::lock_guard guard{mutex_};
+    if (const auto known = done_.find(path); known != done_.end()) return known->second;
   }
+  // Not under the lock: a driver may take its time to find its devices. Of two threads that load
+  // the same file the kernel lets one wait for the other.
+  const Fd file{::openat(folder_.get(), path.c_str(), O_RDONLY | O_CLOEXEC)};
   const int flags = path.ends_with(".ko") ? 0 : MODULE_INIT_COMPRESSED_FILE;
-  const bool good = ::syscall(SYS_finit_module, file.get(), "", flags) == 0 || errno == EEXIST;
+  const bool good =
+      file && (::syscall(SYS_finit_module, file.get(), "", flags) == 0 || errno == EEXIST);
   if (!good && errno != ENODEV)
     log::error(fmt::format("module {}: {}", path, std::strerror(errno)));
+  const std::lock_guard guard{mutex_};
   return done_[path] = good;
 }
 
-bool ModuleLoader::load(const std::string& name_or_alias) {
+std::vector<std::string> ModuleLoader::resolve(const std::string& name_or_alias) {
   const std::lock_guard guard{mutex_};
-  if (!folder_) return false;
   if (!index_)
     index_.emplace(path_, std::vector{root_ / "lib/modprobe.d", root_ / "etc/modprobe.d"});
-  const auto paths = index_->resolve(name_or_alias);
+  return index_->resolve(name_or_alias);
+}
+
+bool ModuleLoader::load(const std::string& name_or_alias) {
+  if (!folder_) return false;
+  const auto paths = resolve(name_or_alias);
   bool good = !paths.empty();
   for (const auto& path : paths) good = load_file(path) && good;
   return good;
@@ -226,13 +234,23 @@ void ModuleLoader::load_listed() {
         load(std::string{name});
 }
 
+void ModuleLoader::forget_indices() {
+  const std::lock_guard guard{mutex_};
+  if (!index_) return;
+  index_.reset();
+  ::malloc_trim(0);
+}
+
 void ModuleLoader::coldplug(int sysfs) {
   std::vector<std::string> wanted;
   const int devices = ::openat(sysfs, "devices", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (devices < 0) return;
   walk_modaliases(devices, [&](const std::string& alias) { wanted.push_back(alias); });
-  for (const auto& alias : wanted)
-    if (seen_.insert(alias).second) load(alias);
+  for (const auto& alias : wanted) load_for(alias);
+}
+
+void ModuleLoader::load_for(const std::string& modalias) {
+  if (seen_.insert(modalias).second) load(modalias);
 }
 
 }  // namespace ros

@@ -59,7 +59,7 @@ class ModuleLoader {
  public:
   // `root` is the root whose /lib/modules is used; the folder stays open, so
   // that moving or deleting the root does not matter. Absent: nothing is loaded.
-  // The indices are read when the first module is asked for.
+  // The indices are read when a module is asked for.
   explicit ModuleLoader(const fs::path& root = "/");
 
   // Loads what `name_or_alias` asks for. A module that cannot be loaded is
@@ -67,18 +67,23 @@ class ModuleLoader {
   bool load(const std::string& name_or_alias);
   // Loads for every device in sysfs (an open folder), until no more come.
   void coldplug(int sysfs);
+  // Loads for one more device, unless there was one of its kind.
+  void load_for(const std::string& modalias);
   // Loads what modules-load.d(5) lists, in /usr/lib and /etc of the root.
   void load_listed();
+  // Gives back the memory of the indices; they are read again when they are needed.
+  void forget_indices();
 
  private:
   bool load_file(const std::string& path);
+  std::vector<std::string> resolve(const std::string& name_or_alias);
 
-  std::mutex mutex_;
+  std::mutex mutex_;  // of index_ and done_
   std::optional<ModuleIndex> index_;
   fs::path root_, path_;
   Fd folder_;
   std::map<std::string, bool> done_;  // path -> loaded
-  std::set<std::string> seen_;        // names and aliases
+  std::set<std::string> seen_;        // names and aliases; coldplug's alone
 };
 
 }  // namespace ros
