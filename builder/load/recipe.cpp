@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "builder/load/folder.h"
@@ -165,6 +166,17 @@ std::optional<Located<fs::path>> read_files_folder(MapReader& reader, const fs::
   return Located<fs::path>{path, files.at};
 }
 
+std::optional<unsigned> read_block_size(const Node& node, ros::Problems& problems) {
+  const auto size = read_bytes(node, problems);
+  if (!size) return std::nullopt;
+  if (!std::has_single_bit(*size) || *size < 4096 || *size > 1024 * 1024) {
+    problems.add(problem(node.at, fmt::format("squashfs has no blocks of {} bytes", *size),
+                         "a power of two from 4KiB to 1MiB"));
+    return std::nullopt;
+  }
+  return static_cast<unsigned>(*size);
+}
+
 LayerRecipe read_layer(const Node& document, const std::string& stem, const fs::path& root,
                        ros::Problems& problems) {
   MapReader reader(document, "layer", problems);
@@ -187,6 +199,8 @@ LayerRecipe read_layer(const Node& document, const std::string& stem, const fs::
   if (const auto* kernel = reader.find("kernel"))
     layer.kernel = read_kernel(*kernel, root, problems);
   layer.runtime = reader.boolean("runtime", false);
+  if (const auto* size = reader.find("block_size"))
+    layer.block_size = read_block_size(*size, problems).value_or(layer.block_size);
   reader.finish();
 
   if (layer.kernel && !layer.packages.empty())

@@ -72,6 +72,9 @@ struct LayerRecipe {
   std::vector<GroupRecipe> groups;
   std::optional<KernelRecipe> kernel;
   bool runtime = false;  // gets init and ros
+  // Of its squashfs: a power of two from 4 KiB to 1 MiB. Larger ones pack better, and a mount
+  // keeps some (three, and two for each processor) in the box's memory.
+  unsigned block_size = 1024 * 1024;
 };
 
 // Both add what is wrong to `problems` and return what could be read. `root` is

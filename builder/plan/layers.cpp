@@ -170,7 +170,7 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
   if (kernel) content.add("modules", kernel->modules.fingerprint);
   for (const auto* layer : below) content.add("below", layer->file_name);
   Key key{"squashfs 1"};
-  key.add("block size", std::to_string(squashfs_.block_size));
+  key.add("block size", std::to_string(recipe.block_size));
   key.add("content", content.digest()).add("level", std::to_string(squashfs_.level));
   key.add("tools", materials_.fingerprint("tools"));
 
@@ -212,13 +212,16 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
         for (const auto& tree : lower) spec.below.push_back(&tree->get());
         return make_layer(spec);
       });
+  SquashfsOptions options = squashfs_;
+  options.block_size = recipe.block_size;
   layer.step =
       graph_.add({"layer " + recipe.name, needs, weight,
-                  [this, key, tree = layer.tree, file = layer.file](std::stop_token stop) {
+                  [this, key, tree = layer.tree, file = layer.file,
+                   options](std::stop_token stop) {
                     return make_file(
                         cache_, key,
                         [&](const fs::path& out) {
-                          write_squashfs(tree->get(), out, materials_.toolbox(), squashfs_, stop);
+                          write_squashfs(tree->get(), out, materials_.toolbox(), options, stop);
                         },
                         *file);
                   }});

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "runtime/base/text.h"
 #include "tests/boot/scenario.h"
 
 using namespace proof;
@@ -68,9 +69,12 @@ TEST_CASE("engine: an image is pulled from a registry over the guest's network",
                   " {{.NetworkSettings.Networks.mine.IPAddress}}' keeper") == "true 172.30.0.9");
 }
 
-TEST_CASE("engine: a killed Docker comes back and user containers keep running", "[boot]") {
+TEST_CASE("engine: a killed Docker comes back and user containers keep running, in 384 MB",
+          "[boot]") {
   ros::TempDir dir;
-  Guest guest{virtio_vmdk("engine-killed", dir.path())};
+  auto machine = virtio_vmdk("engine-killed", dir.path());
+  machine.memory_mb = 384;
+  Guest guest{machine};
   guest.expect_ready();
   make_image(guest);
   guest.run("docker run -d --name keeper spot /usr/bin/busybox sleep 1000000");
@@ -103,6 +107,10 @@ TEST_CASE("engine: a killed Docker comes back and user containers keep running",
   guest.root("kill -9 $(pidof containerd)");
   wait_for_docker();
   check_kept();
+
+  // User Docker's container has a shim of containerd, the other services share one.
+  const std::string shims = "pgrep -f 'containerd-shim.* -namespace system '";
+  CHECK(ros::split(guest.root(shims), '\n').size() == 2);
 
   // The box stays a box with a setting that user Docker cannot live with, and says so.
   guest.root("ros config set rancher.docker.storage_driver nonsense");

@@ -48,6 +48,8 @@ TEST_CASE("recipe: every key of a layer arrives", "[load]") {
   CHECK(base.groups.at(0).gid == 1101);
   CHECK_FALSE(base.runtime);
   CHECK(recipes.layers.at("runtime").runtime);
+  CHECK(recipes.layers.at("runtime").block_size == 256 * 1024);
+  CHECK(base.block_size == 1024 * 1024);
   const auto& kernel = recipes.layers.at("kernel").kernel;
   REQUIRE(kernel);
   CHECK(kernel->package.value == "linux-image-amd64");
@@ -69,7 +71,8 @@ TEST_CASE("recipe: a layer's problems come all at once, each with its place", "[
            "directories: {opt: {mode: 755, ownr: x}}\n"
            "users: [{name: a, uid: -1, group: g, home: /, shell: /bin/sh}]\n"
            "groups: [{name: g, gid: 7}, {name: h, gid: 7}, {name: g, gid: 8}]\n"
-           "runtime: on\n");
+           "runtime: on\n"
+           "block_size: 48KiB\n");
   CHECK(root.complaint() ==
         "recipes/layers/base.yaml:1:7: the name is 'bose' but the file is 'base.yaml'\n"
         "recipes/layers/base.yaml:3:18: 'Bash' is not a package name\n"
@@ -88,6 +91,8 @@ TEST_CASE("recipe: a layer's problems come all at once, each with its place", "[
         "recipes/layers/base.yaml:10:36: group 'h' has the id 7 of 'g'\n"
         "recipes/layers/base.yaml:10:55: group 'g' stands twice; first in line 10\n"
         "recipes/layers/base.yaml:11:10: expected true or false, found 'on'\n"
+        "recipes/layers/base.yaml:12:13: squashfs has no blocks of 49152 bytes\n"
+        "  hint: a power of two from 4KiB to 1MiB\n"
         "recipes/layers/base.yaml:2:1: unknown key 'pakages' in layer\n"
         "  hint: did you mean 'packages'?\n"
         "recipes/layers/base.yaml:4:11: package 'bash' is asked for in line 3\n"
