@@ -27,7 +27,7 @@ Action action_of(const std::string& name) {
 
 constexpr const char* kHelp =
     "usage: reboot | poweroff | halt [-f]\n"
-    "       shutdown [-r | -h | -H] [now]\n"
+    "       shutdown [-r | -h | -H] [now [MESSAGE...]]\n"
     "\n"
     "Stops user containers, then system services, unmounts, and then reboots,\n"
     "powers off or halts.\n"
@@ -37,6 +37,7 @@ constexpr const char* kHelp =
 
 int power_verb(const std::string& name, const Arguments& arguments) {
   bool force = false;
+  bool timed = false;  // what follows is a message for who is logged in; QEMU's agent has one
   std::string action = name == "shutdown" ? "poweroff" : name;
   for (const auto& argument : arguments) {
     if (argument == "-f" || argument == "--force") {
@@ -51,7 +52,9 @@ int power_verb(const std::string& name, const Arguments& arguments) {
     } else if (argument == "--help") {
       std::fputs(kHelp, stdout);
       return 0;
-    } else if (name != "shutdown" || (argument != "now" && argument != "+0")) {
+    } else if (name == "shutdown" && (argument == "now" || argument == "+0" || timed)) {
+      timed = true;
+    } else {
       throw Error{fmt::format("{}: unknown argument {}", name, argument), Error::Kind::usage}.hint(
           name + " --help");
     }
