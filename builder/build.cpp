@@ -193,6 +193,9 @@ int build_images(const Request& request) {
     const auto part = plan.publish();
     published.insert(published.end(), part.begin(), part.end());
   }
+  if (const auto freed = cache.collect(request.cache_limit); freed > 0)
+    reporter->note(fmt::format("cache: {} not used for longest were removed from {}",
+                               ros::human_size(freed), cache.root().string()));
   const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
   reporter->note(fmt::format("done in {:.1f} s", spent.count()));
   print_artifacts(published);

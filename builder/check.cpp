@@ -11,8 +11,8 @@ namespace rosbuild {
 namespace {
 
 constexpr std::uint64_t kMiB = 1024 * 1024;
-// Room for the boot partitions with two versions; what a build really needs is
-// known, and checked, when its content is.
+// Room for the boot partitions with two versions. What a build really needs is known, and
+// checked (write_disk), when its layers are made.
 constexpr std::uint64_t kSmallestDisk = 1024 * kMiB;
 constexpr std::uint64_t kGiB = 1024 * kMiB;
 
@@ -57,8 +57,10 @@ void check_size(const ArtifactSpec& artifact, Once& problems) {
   if (size % kMiB != 0)
     problems.add(at, fmt::format("a disk of {} bytes is not whole MiB", size));
   else if (size < kSmallestDisk)
-    problems.add(at, fmt::format("a disk of {} MiB is too small", size / kMiB),
-                 "1GiB is the least");
+    problems.add(at,
+                 fmt::format("a disk of {} MiB is too small, {} MiB are the least", size / kMiB,
+                             kSmallestDisk / kMiB),
+                 "it holds two versions of the system, and the state");
   else if (size > largest_disk(artifact.format))
     problems.add(
         at, fmt::format("a disk of {} MiB is too large", size / kMiB),
@@ -68,12 +70,32 @@ void check_size(const ArtifactSpec& artifact, Once& problems) {
                  fmt::format("Google's cloud takes no other; {}GiB is next", size / kGiB + 1));
 }
 
+// Two names that cannot both be in one folder: "release" and "release/index" (equal ones are
+// refused while loading).
+void check_names(const Platform& platform, Once& problems) {
+  for (const auto& outer : platform.artifacts)
+    for (const auto& inner : platform.artifacts)
+      if (inner.name.starts_with(outer.name + "/"))
+        problems.add(inner.at, fmt::format("artifact '{}' would lie in artifact '{}' of line {}",
+                                           inner.name, outer.name, outer.at.line));
+}
+
+void check_arch(const LayerRecipe& layer, const Text& listed, const Platform& platform,
+                Once& problems) {
+  if (layer.arch.value.empty() || platform.arch.value.empty() ||
+      layer.arch.value == platform.arch.value)
+    return;
+  problems.add(listed.at, fmt::format("layer '{}' is for {}, this platform is {}", layer.name,
+                                      layer.arch.value, platform.arch.value));
+}
+
 void check_layers(const Recipes& recipes, const Platform& platform, Once& problems) {
   std::vector<std::string> kernels;
   bool runtime = false;
   for (const auto& name : platform.layers) {
     const auto layer = recipes.layers.find(name.value);
     if (layer == recipes.layers.end()) return;  // reported while loading
+    check_arch(layer->second, name, platform, problems);
     if (layer->second.kernel) kernels.push_back(name.value);
     runtime = runtime || layer->second.runtime;
   }
@@ -101,8 +123,15 @@ void check_artifacts(const Recipes& recipes, ros::Problems& problems) {
     check_layers(recipes, platform, once);
     if (platform.artifacts.empty())
       once.add(platform.at, fmt::format("platform '{}' has no artifacts", name));
+    check_names(platform, once);
     for (const auto& artifact : platform.artifacts) {
       if (artifact.format_at.file.empty()) continue;  // no format to judge by; reported
+      if (const char* arch = only_arch(artifact.format);
+          arch != nullptr && !platform.arch.value.empty() && platform.arch.value != arch)
+        once.add(artifact.format_at,
+                 fmt::format("format '{}' is for {}, this platform is {}", name_of(artifact.format),
+                             arch, platform.arch.value),
+                 "no firmware of the platform's machines boots it");
       check_size(artifact, once);
       if (!has_command_line(artifact.format) && !artifact.cmdline.empty())
         once.add(artifact.cmdline[0].at,

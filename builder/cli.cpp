@@ -108,6 +108,7 @@ struct Texts {
   std::string output = "out";
   std::string jobs;
   std::string compression = "release";
+  std::string cache_limit = "16";
   std::string path;
   std::string memory = "1024";
   std::string firmware = "bios";
@@ -196,6 +197,11 @@ class Interface {
         ->capture_default_str();
     add_mirror(image);
     repeatable(image, "--only", request_.only, "Build this artifact only; may repeat", "ARTIFACT");
+    image
+        .add_option("--cache-limit", texts_.cache_limit,
+                    "GiB that the cache may keep after a build; what was not used for longest goes")
+        ->type_name("GIB")
+        ->capture_default_str();
     image.footer(kImageFooter);
   }
 
@@ -285,6 +291,8 @@ class Interface {
     request_.compression =
         parse_choice<Compression>("--compress", texts_.compression,
                                   {{"fast", Compression::fast}, {"release", Compression::release}});
+    request_.cache_limit =
+        parse_number<std::uint64_t>("--cache-limit", texts_.cache_limit, 1, 1U << 20) << 30;
     request_.path = texts_.path;
     request_.memory_mb = parse_number<unsigned>("--memory", texts_.memory, 64, 1U << 20);
     request_.firmware = parse_choice<Firmware>("--firmware", texts_.firmware,

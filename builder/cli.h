@@ -32,6 +32,7 @@ struct Request {
   unsigned jobs = 1;  // at least 1
   Compression compression = Compression::release;
   std::vector<std::string> only;  // artifact names; empty: all
+  std::uint64_t cache_limit = 0;  // bytes
 
   // lock
   bool update = false;  // resolve anew although the lock fits

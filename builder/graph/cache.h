@@ -4,9 +4,11 @@
 // key is the digest of everything that went into making it, so an entry never
 // changes. Safe for several threads and several rosbuild processes at once,
 // and against kill -9: a crash leaves only a folder in staging/, and the next start
-// removes it.
+// removes it. An entry's time of change says when it was last used.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -33,6 +35,11 @@ class Cache {
   // throws travels on, and nothing is stored.
   fs::path get_or_make(const std::string& key,
                        const std::function<void(const fs::path& out)>& make);
+  // Removes entries until at most `limit` bytes of disk are taken, those first that have not been
+  // used for longest; no path of an entry may be used afterwards. Does nothing as long as another
+  // process works with the cache, or when nothing was made since it was opened: then it is as
+  // small as it was. Returns the bytes that were freed.
+  std::uint64_t collect(std::uint64_t limit);
   // Unnamed scratch space on the cache's filesystem.
   ros::TempDir scratch() const;
 
@@ -40,6 +47,8 @@ class Cache {
   fs::path root_;
   fs::path staging_;  // this process's folder, locked while it lives
   ros::Fd staging_lock_;
+  ros::Fd users_;  // shared lock of everybody who may hold a path of an entry
+  std::atomic<bool> made_ = false;
 };
 
 // Builds a key: a canonical text of named parts, one per line, then its SHA-256.

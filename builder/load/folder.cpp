@@ -46,6 +46,13 @@ Text read_name(MapReader& reader, const std::string& stem) {
   return name;
 }
 
+void check_arch(const Text& arch, ros::Problems& problems) {
+  static const std::vector<std::string> known{"amd64", "arm64"};
+  if (!arch.value.empty() && std::ranges::find(known, arch.value) == known.end())
+    problems.add(problem(arch.at, fmt::format("unknown architecture '{}'", arch.value),
+                         suggestion(arch.value, known)));
+}
+
 bool check_inside(const Text& path, ros::Problems& problems) {
   const auto parts = ros::split(path.value, '/');
   const bool inside = std::ranges::none_of(

@@ -22,6 +22,9 @@ void for_each_document(const fs::path& folder, ros::Problems& problems,
 // The key `name`, which must be the file's stem.
 Text read_name(MapReader& reader, const std::string& stem);
 
+// Adds a problem unless `arch` is empty or an architecture that rosbuild builds for.
+void check_arch(const Text& arch, ros::Problems& problems);
+
 // Adds a problem unless `path` is relative and stays inside ("usr/bin/x").
 bool check_inside(const Text& path, ros::Problems& problems);
 

@@ -16,7 +16,6 @@
 namespace rosbuild {
 namespace {
 
-const std::vector<std::string> kArchitectures{"amd64", "arm64"};
 const std::vector<std::string> kDatasources{
     "aliyun", "azure",   "cloudstack", "configdrive", "digitalocean", "ec2",   "exoscale",
     "gce",    "nocloud", "openstack",  "packet",      "proxmox",      "vmware"};
@@ -152,10 +151,7 @@ Draft read_draft(const Node& document, const std::string& stem,
   if (artifacts || more) draft.artifacts = read_artifacts(artifacts ? *artifacts : *more, problems);
   reader.finish();
 
-  if (!draft.arch.value.empty() &&
-      std::ranges::find(kArchitectures, draft.arch.value) == kArchitectures.end())
-    problems.add(problem(draft.arch.at, fmt::format("unknown architecture '{}'", draft.arch.value),
-                         suggestion(draft.arch.value, kArchitectures)));
+  check_arch(draft.arch, problems);
   check_known(draft.layers, "layer", layers, problems);
   check_known(draft.datasources, "datasource", kDatasources, problems);
   check_cmdline(draft.cmdline, problems);
@@ -288,10 +284,16 @@ const std::vector<std::pair<Format, std::string>>& formats() {
       {Format::vhd_fixed, "vhd-fixed"},
       {Format::vhd_zip, "vhd-zip"},
       {Format::vhdx, "vhdx"},
+      {Format::vhdx_zip, "vhdx-zip"},
       {Format::gce, "gce"},
       {Format::zip, "zip"},
   };
   return all;
+}
+
+const char* only_arch(Format format) {
+  // The machine that an OVA describes is a PC.
+  return format == Format::ova ? "amd64" : nullptr;
 }
 
 bool is_disk(Format format) {

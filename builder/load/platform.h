@@ -31,11 +31,14 @@ enum class Format {
   vhd_fixed,  // "vhd-fixed"
   vhd_zip,    // "vhd-zip": a fixed VHD in a zip archive
   vhdx,
+  vhdx_zip,  // "vhdx-zip": in a zip archive
   gce,  // a tarball of disk.raw
   zip   // of the raw disk
 };
 
 bool is_disk(Format format);  // of one with partitions, which has a `size`
+// The architecture whose firmware alone boots this format; nullptr: all of them boot it.
+const char* only_arch(Format format);
 
 // Every format with the name it has in platforms/*.yaml.
 const std::vector<std::pair<Format, std::string>>& formats();

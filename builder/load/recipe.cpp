@@ -184,6 +184,8 @@ LayerRecipe read_layer(const Node& document, const std::string& stem, const fs::
   const auto name = read_name(reader, stem);
   layer.name = name.value;
   layer.at = name.at;
+  layer.arch = reader.text("arch");
+  check_arch(layer.arch, problems);
   layer.packages = read_packages(reader, "packages");
   const auto without = reader.texts("without");
   layer.without = values(without);

@@ -60,6 +60,7 @@ struct KernelRecipe {
 struct LayerRecipe {
   std::string name;
   ros::Position at;  // of the name
+  Text arch;         // "amd64"; empty: fits every platform
   std::vector<Text> packages;
   std::vector<std::string> without;          // globs over package names, dropped from the closure
   std::vector<std::string> only;             // globs over package names; nothing else is kept

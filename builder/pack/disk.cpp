@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "builder/pack/bytes.h"
 #include "builder/pack/ext4.h"
 #include "builder/pack/fat.h"
@@ -15,6 +17,11 @@ namespace rosbuild {
 namespace {
 
 using ros::Error;
+
+// Of the state's file system, which fills its partition from the first boot on: one block group.
+// More would have copies of the superblock all over the disk, and where a format keeps 2 MiB or
+// nothing each costs as much.
+constexpr std::uint64_t kFirstStateSize = 128 * kMiB;
 
 std::uint64_t boot_size(const DiskSpec& spec, const Tree& medium) {
   return spec.boot_size ? spec.boot_size : ros::boot_partition_size(medium.content_bytes());
@@ -54,13 +61,15 @@ void write_disk(const DiskSpec& spec, const fs::path& out, const Toolbox& toolbo
   const Tree medium = medium_tree(spec.medium, kDiskLabel);
   const std::uint64_t boot = boot_size(spec, medium);
   if (spec.size % kMiB != 0)
-    throw Error{fmt::format("a disk of {} bytes is not whole MiB", spec.size), Error::Kind::input};
+    throw Error{fmt::format("a disk of {} bytes is not whole MiB", spec.size), Error::Kind::input}
+        .at(spec.size_at);
   if (spec.size < ros::least_disk(boot))
     throw Error{fmt::format("a disk of {} is too small: it needs at least {} ({} for {}, of which "
                             "one version takes {})",
                             mebibytes(spec.size), mebibytes(ros::least_disk(boot)), mebibytes(boot),
                             kDiskLabel, mebibytes(medium.content_bytes())),
                 Error::Kind::input}
+        .at(spec.size_at)
         .hint("give the artifact a larger `size`");
   const Partitions parts = lay_out(spec, boot);
 
@@ -80,17 +89,18 @@ void write_disk(const DiskSpec& spec, const fs::path& out, const Toolbox& toolbo
 
   const ros::TempDir scratch(fs::absolute(out).parent_path());
   const fs::path image = scratch.path() / "ext4";
-  const auto place = [&](const Tree& tree, const Partition& partition, bool for_grub) {
+  const auto place = [&](const Tree& tree, const Partition& partition, std::uint64_t size,
+                         bool for_grub) {
     write_ext4(tree, image,
-               {.size = partition.size,
+               {.size = size,
                 .label = partition.name,
                 .seed = spec.seed + " " + partition.name,
                 .for_grub = for_grub},
                toolbox, stop);
     copy_sparse(image.string(), disk.get(), partition.offset, stop);
   };
-  place(medium, parts.boot, true);
-  place({}, parts.state, false);
+  place(medium, parts.boot, parts.boot.size, true);
+  place({}, parts.state, std::min(parts.state.size, kFirstStateSize), false);
 }
 
 }  // namespace rosbuild

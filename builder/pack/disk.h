@@ -8,6 +8,7 @@
 
 #include "builder/os/toolbox.h"
 #include "builder/pack/medium.h"
+#include "runtime/base/error.h"
 
 namespace rosbuild {
 
@@ -16,6 +17,7 @@ struct DiskSpec {
   std::uint64_t size = 0;       // of the whole disk, bytes, whole MiB
   std::uint64_t boot_size = 0;  // of RANCHER_BOOT, bytes, whole MiB; 0: computed
   std::string seed;             // every identifier follows from it
+  ros::Position size_at;        // where somebody asked for `size`
 };
 
 // The least size of a disk for this medium, in bytes.

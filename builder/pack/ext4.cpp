@@ -8,33 +8,33 @@
 #include "runtime/base/disk_layout.h"
 
 namespace rosbuild {
+namespace {
+
+// As far as a file system grows without its descriptors moving: 1 MiB is set aside for them.
+constexpr const char* kGrowsTo = "2T";
+
+}  // namespace
 
 void write_ext4(const Tree& tree, const fs::path& out, const Ext4Spec& spec, const Toolbox& toolbox,
                 std::stop_token stop) {
   create_sparse(out.string(), spec.size);
   // The file reads as zeros, so neither mke2fs nor a later kernel need clear the
   // inode tables.
-  std::vector<std::string> arguments{
-      "-q",
-      "-F",
-      "-t",
-      "ext4",
-      "-b",
-      "4096",
-      "-I",
-      "256",
-      "-L",
-      spec.label,
-      "-U",
-      ros::uuid_from(spec.seed + " uuid"),
-      "-E",
+  std::string extended =
       fmt::format("hash_seed={},root_owner=0:0,assume_storage_prezeroed=1,nodiscard",
-                  ros::uuid_from(spec.seed + " hash"))};
+                  ros::uuid_from(spec.seed + " hash"));
+  if (!spec.for_grub) extended += fmt::format(",resize={}", kGrowsTo);
+  std::vector<std::string> arguments{"-q", "-F",       "-t", "ext4",
+                                     "-b", "4096",     "-I", "256",
+                                     "-L", spec.label, "-U", ros::uuid_from(spec.seed + " uuid"),
+                                     "-E", extended};
   if (spec.for_grub) {
     const auto& options = ros::boot_ext4_options();
     arguments.insert(arguments.end(), options.begin(), options.end());
   } else {
-    arguments.insert(arguments.end(), {"-i", "16384", "-m", "1"});
+    // What is chosen by the size now must do for a hundred times of it.
+    arguments.insert(arguments.end(), {"-i", "16384", "-m", "1", "-J",
+                                       fmt::format("size={}", spec.size / 4 / ros::kMebibyte)});
   }
   const bool empty = tree.entries().empty();
   if (!empty) arguments.insert(arguments.end(), {"-d", "-"});

@@ -16,9 +16,9 @@ namespace {
 using ros::Error;
 
 constexpr std::uint64_t kSector = 512;
-constexpr std::uint64_t kBlock = 2 * 1024 * 1024;
-constexpr std::uint64_t kBitmap = kBlock / kSector / 8;  // before each block: which sectors count
-constexpr std::uint64_t kHeaderAt = kSector;             // behind the footer's copy
+constexpr std::uint64_t kBlock = 512 * 1024;  // Windows makes these and 2 MiB
+constexpr std::uint64_t kBitmap = kSector;    // before each block: which of its sectors count
+constexpr std::uint64_t kHeaderAt = kSector;  // behind the footer's copy
 constexpr std::uint64_t kTableAt = kHeaderAt + 1024;
 constexpr std::uint64_t kNowhere = ~0ULL;
 enum class DiskType : std::uint32_t { fixed = 2, dynamic = 3 };

@@ -1,7 +1,7 @@
 // Raw disk -> VHD (Microsoft, "Virtual Hard Disk Image Format Specification" 1.0).
 //
 // Fixed: the raw disk, holes and all, and a footer: what Azure takes. Dynamic:
-// blocks of 2 MiB, of which those of zeros are left out. The disk's identifier
+// blocks of 512 KiB, of which those of zeros are left out. The disk's identifier
 // derives from its bytes; times are zero.
 #pragma once
 

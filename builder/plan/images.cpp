@@ -108,8 +108,9 @@ PlannedFile ImagePlanner::add(const std::string& title, Format format, const std
                     out, stop);
         });
   }
-  if (format == Format::vhd_zip) {
-    const PlannedFile vhd = add(title + " (disk)", Format::vhd_fixed, name, plan);
+  if (format == Format::vhd_zip || format == Format::vhdx_zip) {
+    const Format packed = format == Format::vhd_zip ? Format::vhd_fixed : Format::vhdx;
+    const PlannedFile vhd = add(title + " (disk)", packed, name, plan);
     const std::string inside = without(name, ".zip");
     key.add("name", inside);
     return files_.add(title, key, {vhd.step}, 3,

@@ -244,7 +244,7 @@ PlannedFile Plan::plan_medium(const Platform& platform, const ArtifactSpec& spec
   const Distribution& distribution = recipes_.distribution;
   const std::string cmdline = command_line(platform, spec);
   const std::uint64_t size = spec.size ? spec.size->value : 0;
-  Key key{spec.format == Format::iso ? "iso 4" : "disk 2"};
+  Key key{spec.format == Format::iso ? "iso 4" : "disk 3"};
   key.add("boot", boot.key.digest()).add("cmdline", cmdline).add("size", std::to_string(size));
   key.add("title", distribution.title).add("epoch", std::to_string(distribution.epoch));
   key.add("tools", materials_.fingerprint("tools"));
@@ -268,7 +268,9 @@ PlannedFile Plan::plan_medium(const Platform& platform, const ArtifactSpec& spec
         });
   return images_.add(
       title, spec.format, spec.name,
-      {key, boot.step, [medium, size] { return DiskSpec{.medium = medium(), .size = size}; }});
+      {key, boot.step, [medium, size, at = spec.size ? spec.size->at : ros::Position{}] {
+         return DiskSpec{.medium = medium(), .size = size, .size_at = at};
+       }});
 }
 
 std::vector<Published> Plan::publish() const {

@@ -151,6 +151,8 @@ class QemuCommand {
         return "nvme,serial=" + id;
       case Bus::virtio:
         return "virtio-blk-pci";
+      case Bus::virtio_scsi:
+        return on("virtio-scsi-pci", "scsi-hd");
       case Bus::pvscsi:
         return on("pvscsi", "scsi-hd");
       case Bus::usb:

@@ -12,7 +12,7 @@ namespace rosbuild {
 namespace fs = ros::fs;
 
 enum class BootFirmware { bios, uefi, secure_boot };  // SeaBIOS; OVMF; OVMF with Microsoft's keys
-enum class Bus { ide, ahci, nvme, virtio, pvscsi, usb, cdrom };
+enum class Bus { ide, ahci, nvme, virtio, virtio_scsi, pvscsi, usb, cdrom };
 
 struct BootDisk {
   fs::path path;

@@ -36,7 +36,7 @@ Action action_of(const std::string& name) {
 
 constexpr const char* kHelp =
     "usage: reboot | poweroff | halt [-f]\n"
-    "       shutdown [-r | -h | -H] [now | +MINUTES | HH:MM]\n"
+    "       shutdown [-r | -h | -H] [now | +MINUTES | HH:MM [MESSAGE...]]\n"
     "       shutdown -c\n"
     "\n"
     "Stops user containers, then system services, unmounts, and then reboots,\n"
@@ -119,7 +119,8 @@ int power_verb(const std::string& name, const Arguments& arguments) {
   const bool timed = name == "shutdown";
   std::string action = timed ? "poweroff" : name;
   const std::time_t now = std::time(nullptr);
-  std::time_t when = now;
+  std::optional<std::time_t> when;
+  std::string message;  // for those who are logged in
   for (const auto& argument : arguments) {
     if (argument == "-f" || argument == "--force") {
       force = true;
@@ -135,8 +136,10 @@ int power_verb(const std::string& name, const Arguments& arguments) {
     } else if (argument == "--help") {
       std::fputs(kHelp, stdout);
       return 0;
+    } else if (timed && when) {
+      message += " " + argument;
     } else if (const auto time = timed ? shutdown_time(argument, now) : std::nullopt) {
-      when = *time;
+      when = time;
     } else {
       throw Error{fmt::format("{}: unknown argument {}", name, argument), Error::Kind::usage}.hint(
           timed ? "a time is now, +MINUTES or HH:MM; see shutdown --help" : name + " --help");
@@ -148,7 +151,8 @@ int power_verb(const std::string& name, const Arguments& arguments) {
     announce("rancheros: the shutdown is cancelled");
     return 0;
   }
-  if (when > now) wait_detached(when, action);
+  if (!message.empty()) announce("rancheros:" + message);
+  if (when.value_or(now) > now) wait_detached(*when, action);
   const Action what = action_of(action);
   ::sync();
   if (force) {

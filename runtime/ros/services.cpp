@@ -10,6 +10,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/announce.h"
+#include "runtime/ros/hypervisor.h"
 #include "runtime/ros/mounts.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/settings.h"
@@ -224,14 +225,28 @@ void put_files(const Docker& docker, const std::string& id, const Service& servi
   for (const auto& problem : problems) announce_error(problem);
 }
 
+bool is_on(const std::string& name, const Config& config, const fs::path& root,
+           std::vector<std::string>& problems) {
+  const std::string key = "rancher.services_include." + name;
+  const Agent* agent = find_agent(name);
+  if (!agent) return config.flag(key, true);
+  if (!config.find(key))
+    return config.flag("rancher.hypervisor_service", true) && is_wanted(*agent, root);
+  const bool program = fs::exists(root / agent->program);
+  if (config.flag(key) && !program)
+    problems.push_back(fmt::format("{}: there is no /{} in this image", key, agent->program));
+  return config.flag(key) && program;
+}
+
 }  // namespace
 
-std::vector<Service> services_of(const Config& config, std::vector<std::string>& problems) {
+std::vector<Service> services_of(const Config& config, std::vector<std::string>& problems,
+                                 const fs::path& root) {
   std::vector<Service> unsorted;
   const Value* table = config.find("rancher.services");
   if (!table) return unsorted;
   for (const auto& [name, value] : table->members()) {
-    if (!value.is_map() || !config.flag("rancher.services_include." + name, true)) continue;
+    if (!value.is_map() || !is_on(name, config, root, problems)) continue;
     unsorted.push_back(read_service(name, value, config));
   }
   for (const auto& service : unsorted) {

@@ -26,8 +26,11 @@ inline constexpr const char* kSystemImage = "rancher/os:latest";
 inline constexpr const char* kHashLabel = "io.rancher.os.hash";
 
 // Every service that is not switched off, in an order that respects after and before; a cycle is
-// broken and named in `problems`. The console gets the folders of `mounts`.
-std::vector<Service> services_of(const Config& config, std::vector<std::string>& problems);
+// broken and named in `problems`. The console gets the folders of `mounts`. An agent of a
+// hypervisor is on where its hypervisor and its program are, unless the configuration says
+// otherwise.
+std::vector<Service> services_of(const Config& config, std::vector<std::string>& problems,
+                                 const fs::path& root = "/");
 
 // Makes the container that `service` describes, or keeps the one that is there
 // when it is the same; returns its id. The image's id is part of what "same" means. Unless it

@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "runtime/ros/fetch.h"
+#include "runtime/ros/hypervisor.h"
 
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <sys/io.h>
 #endif
 
@@ -105,18 +105,6 @@ void use_port(PortRegisters& registers) {
                : "memory", "cc");
 }
 
-// CPUID leaf 0x40000000, which hypervisors have when bit 31 of leaf 1 says so.
-bool is_vmware() {
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !(ecx >> 31)) return false;
-  __cpuid(0x40000000, eax, ebx, ecx, edx);
-  char name[12];
-  std::memcpy(name, &ebx, 4);
-  std::memcpy(name + 4, &ecx, 4);
-  std::memcpy(name + 8, &edx, 4);
-  return std::string_view{name, sizeof name} == "VMwareVMware";
-}
-
 // The hypervisor answers whatever the kernel allows (under Secure Boot that is
 // nothing), unless its administrator closed the port: then the instruction is a
 // fault, which only a process of its own may meet.
@@ -148,7 +136,7 @@ std::optional<std::string> VmwareRpc::get(const std::string& variable) const {
 
 std::optional<VmwareRpc> open_vmware_rpc() {
 #if defined(__x86_64__)
-  if (!is_vmware()) return std::nullopt;
+  if (hypervisor_signature() != "VMwareVMware") return std::nullopt;
   ::iopl(3);  // needed where the port is restricted to those who may use ports
   if (port_answers()) return VmwareRpc{use_port};
 #endif

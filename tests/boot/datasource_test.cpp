@@ -4,7 +4,7 @@
 
 #include "runtime/base/text.h"
 #include "tests/boot/scenario.h"
-#include "tests/support/http_server.h"
+#include "tests/boot/service.h"
 
 using namespace proof;
 
@@ -32,12 +32,6 @@ std::string network_data(const std::string& links, const std::string& networks) 
          "]}";
 }
 
-void await(Guest& guest, const std::string& command) {
-  INFO(command);
-  CHECK(guest.try_run("for i in $(seq 90); do " + command + " && exit; sleep 1; done; exit 1")
-            .status == 0);
-}
-
 void await_address(Guest& guest, const std::string& interface, const std::string& address) {
   await(guest, "ip address show dev " + interface + " | grep -qF " + address);
 }
@@ -51,40 +45,6 @@ std::string sources_config(const std::string& list) {
 // For the next boot; what the datasources of this one said is kept beside it.
 void set_datasource(Guest& guest, const std::string& list) {
   guest.root("echo " + ros::quote(sources_config(list)) + " > /" + kSources);
-}
-
-// A server of ours that the guest finds at the address of a cloud's.
-class Service : public ros::test::HttpServer {
- public:
-  // QEMU starts the program for each connection.
-  Service(const fs::path& folder, const std::string& address)
-      : forward_(folder / ("forward-" + address)), address_(address) {
-    const std::string port = url().substr(url().rfind(':') + 1);
-    ros::write_file(forward_,
-                    "exec 3<>/dev/tcp/127.0.0.1/" + port + "\ncat <&0 >&3 &\nexec cat <&3\n");
-  }
-  // Of QEMU's user network.
-  std::string option() const {
-    return ",guestfwd=tcp:" + address_ + ":80-cmd:/bin/bash " + forward_.string();
-  }
-  // Documents below `path`, by their names.
-  void put_below(const std::string& path, const std::map<std::string, std::string>& documents) {
-    for (const auto& [name, text] : documents) put(path + name, text);
-  }
-
- private:
-  fs::path forward_;
-  std::string address_;
-};
-
-fs::path make_cd(const fs::path& folder, const std::string& label,
-                 const std::map<std::string, std::string>& files) {
-  const fs::path content = folder / label;
-  for (const auto& [name, text] : files) ros::write_file(content / name, text);
-  const fs::path cd = folder / (label + ".iso");
-  check_output({"xorriso", "-as", "mkisofs", "-quiet", "-V", label, "-J", "-r", "-o", cd.string(),
-                content.string()});
-  return cd;
 }
 
 }  // namespace

@@ -99,13 +99,6 @@ bool is_up(const json& link) {
   return std::count(link["flags"].begin(), link["flags"].end(), "UP") == 1;
 }
 
-// Until the command succeeds, which is seconds after "ready" at most.
-void await(Guest& guest, const std::string& command) {
-  INFO(command);
-  CHECK(guest.try_run("for i in $(seq 90); do " + command + " && exit; sleep 1; done; exit 1")
-            .status == 0);
-}
-
 using List = std::vector<std::string>;
 
 void check_cards(Guest& guest) {

@@ -38,12 +38,6 @@ void start_access_point(Guest& guest) {
   guest.root("wpa_supplicant -B -P /run/ap.pid -i wlan1 -c /run/ap.conf");
 }
 
-void await(Guest& guest, const std::string& command) {
-  INFO(command);
-  CHECK(guest.try_run("for i in $(seq 90); do " + command + " && exit; sleep 1; done; exit 1")
-            .status == 0);
-}
-
 }  // namespace
 
 TEST_CASE("radio: a wireless network is joined, asked for an address, lost and joined again",

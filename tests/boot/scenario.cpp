@@ -12,6 +12,22 @@ const std::vector<std::string>& system_services() {
   return names;
 }
 
+void await(Guest& guest, const std::string& command) {
+  INFO(command);
+  CHECK(guest.try_run("for i in $(seq 90); do " + command + " && exit; sleep 1; done; exit 1")
+            .status == 0);
+}
+
+fs::path make_cd(const fs::path& folder, const std::string& label,
+                 const std::map<std::string, std::string>& files) {
+  const fs::path content = folder / label;
+  for (const auto& [name, text] : files) ros::write_file(content / name, text);
+  const fs::path cd = folder / (label + ".iso");
+  check_output({"xorriso", "-as", "mkisofs", "-quiet", "-V", label, "-J", "-r", "-o", cd.string(),
+                content.string()});
+  return cd;
+}
+
 void make_image(Guest& guest) {
   guest.run(
       "busybox tar -C / -chf - usr/bin/busybox lib64/ld-linux-x86-64.so.2"

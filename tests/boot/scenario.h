@@ -8,6 +8,12 @@ namespace proof {
 // The services that `system-docker ps` must show.
 const std::vector<std::string>& system_services();
 
+// The command, in a shell of the box, succeeds within ninety seconds.
+void await(Guest& guest, const std::string& command);
+// A CD with this label and these files, by their paths.
+fs::path make_cd(const fs::path& folder, const std::string& label,
+                 const std::map<std::string, std::string>& files);
+
 // Makes the image "spot" out of files of the box: busybox and what it is linked with.
 void make_image(Guest& guest);
 // A container of that image prints; `system-docker ps` shows every service.

@@ -29,8 +29,8 @@ platforms/amd64.yaml:6:47: format 'kernel' holds no kernel command line
   hint: it is for those with a boot loader: iso and disk images
 platforms/amd64.yaml:7:12: artifact 'none.vmdk' has no 'size'
   hint: disk images need one, as size: 8GiB
-platforms/amd64.yaml:8:44: a disk of 64 MiB is too small
-  hint: 1GiB is the least
+platforms/amd64.yaml:8:44: a disk of 64 MiB is too small, 1024 MiB are the least
+  hint: it holds two versions of the system, and the state
 platforms/amd64.yaml:9:42: a disk of 2000000001 bytes is not whole MiB
 platforms/amd64.yaml:10:43: a disk of 3145728 MiB is too large
   hint: 2048GiB is the most for vmdk

@@ -19,6 +19,8 @@ says stderr "unexpected word 'vmware'"
 exits 2 image --platform amd64 --jobs many
 says stderr "--jobs wants a whole number from 1 to 256, not 'many'"
 exits 2 image --platform amd64 --jobs 0
+exits 2 image --platform amd64 --cache-limit 10GB
+says stderr "--cache-limit wants a whole number from 1 to 1048576, not '10GB'"
 exits 2 image --platform amd64 --compress best
 says stderr "--compress wants fast or release, not 'best'"
 exits 2 list -- -x

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -20,14 +21,18 @@
 
 namespace ros::test {
 
-// A socket on 127.0.0.1 and a free port. Connections to it are made, and never
+// A socket on 127.0.0.1 and a free port, or this one. Connections to it are made, and never
 // answered, when nobody accepts them.
 struct Listener {
-  Listener() : socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit Listener(std::uint16_t port = 0)
+      : socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
+    address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
+    const int again = 1;  // although connections of an earlier one are still being forgotten
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &again, sizeof again);
     auto* const generic = reinterpret_cast<sockaddr*>(&address);
     if (::bind(socket.get(), generic, size) != 0 || ::listen(socket.get(), 64) != 0 ||
         ::getsockname(socket.get(), generic, &size) != 0) {
@@ -44,7 +49,7 @@ class HttpServer {
   // Answers that come one after the other; the last stays.
   using Answers = std::vector<std::string>;
 
-  HttpServer() : thread_([this] { serve(); }) {}
+  explicit HttpServer(std::uint16_t port = 0) : listener_(port), thread_([this] { serve(); }) {}
   ~HttpServer() {
     ::shutdown(listener_.socket.get(), SHUT_RDWR);
     thread_.join();

@@ -169,6 +169,73 @@ TEST_CASE("cache: a killed maker leaves nothing that the next start keeps", "[gr
   CHECK(fs::is_empty(folder.path() / "staging"));
 }
 
+namespace {
+
+void make(Cache& cache, const std::string& key, std::size_t bytes) {
+  cache.get_or_make(key, [&](const fs::path& out) {
+    fs::create_directory(out);
+    ros::write_file(out / "data", std::string(bytes, 'x'));
+  });
+}
+
+void set_last_use(const fs::path& root, const std::string& key, std::time_t when) {
+  fs::last_write_time(root / "entries" / key, when);
+}
+
+constexpr std::size_t kMiB = 1 << 20;
+
+}  // namespace
+
+TEST_CASE("cache: what was not used for longest goes, until the rest is small enough", "[graph]") {
+  const ros::TempDir folder;
+  {
+    Cache cache{folder.path()};
+    for (const char* key : {"a", "b", "c"}) make(cache, key, kMiB);
+    for (const char* key : {"a", "b", "c"}) set_last_use(folder.path(), key, 1000 + key[0]);
+    CHECK(cache.find("a"));  // which is a use
+    CHECK(cache.collect(10 * kMiB) == 0);
+    CHECK(cache.collect(2 * kMiB + kMiB / 2) >= kMiB);
+    CHECK(cache.find("a"));
+    CHECK_FALSE(cache.find("b"));
+    CHECK(cache.find("c"));
+    make(cache, "b", kMiB);  // may be made again
+    CHECK(ros::read_file(*cache.find("b") / "data").size() == kMiB);
+    CHECK(cache.collect(0) >= 3 * kMiB);
+  }
+  CHECK(fs::is_empty(folder.path() / "entries"));
+  CHECK(fs::is_empty(folder.path() / "staging"));
+}
+
+TEST_CASE("cache: a hole takes no room", "[graph]") {
+  const ros::TempDir folder;
+  Cache cache{folder.path()};
+  cache.get_or_make("k", [](const fs::path& out) {
+    ros::write_file(out, "x");
+    fs::resize_file(out, 1ULL << 30);
+  });
+  CHECK(cache.collect(kMiB) == 0);
+  CHECK(cache.find("k"));
+}
+
+TEST_CASE("cache: nothing goes while somebody else uses it, or when nothing was made", "[graph]") {
+  const ros::TempDir folder;
+  Cache cache{folder.path()};
+  {
+    Cache other{folder.path()};
+    make(cache, "k", kMiB);
+    CHECK(cache.collect(0) == 0);
+    CHECK(other.find("k"));
+    CHECK(other.collect(0) == 0);  // made nothing
+  }
+  {
+    Cache late{folder.path()};
+    CHECK(cache.collect(0) == 0);
+  }
+  CHECK(cache.find("k"));
+  CHECK(cache.collect(0) >= kMiB);
+  CHECK_FALSE(cache.find("k"));
+}
+
 TEST_CASE("cache: a key depends on every part, and on where one ends", "[graph]") {
   const auto key = [](std::string_view a, std::string_view b) {
     return Key{"test 1"}.add("a", a).add("b", b).digest();

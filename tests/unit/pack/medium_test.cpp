@@ -67,7 +67,10 @@ TEST_CASE("disk: the least size has room for two versions, less is refused", "[p
     CHECK_THROWS_WITH(write_disk(spec, out, Toolbox{"/nowhere", 0}), Contains(why));
     CHECK_FALSE(fs::exists(out));
   };
-  refused("a disk of 8 MiB is too small: it needs at least 231 MiB (100 MiB for RANCHER_BOOT");
+  spec.size_at = {"platforms/x.yaml", 8, 44};
+  refused(
+      "platforms/x.yaml:8:44: a disk of 8 MiB is too small: it needs at least 231 MiB (100 MiB "
+      "for RANCHER_BOOT");
   spec.size = 300 * kMiB + 512;
   refused("not whole MiB");
 

@@ -293,7 +293,7 @@ TEST_CASE("boot: QEMU boots from every bus and gives its status back", "[verify]
     CHECK(exit.status == 0x15 * 2 + 1);
     CHECK_THAT(ros::read_file(serial), Catch::EndsWith("OK\n"));
   };
-  for (const Bus bus : {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::pvscsi, Bus::usb})
+  for (const Bus bus : {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::virtio_scsi, Bus::pvscsi, Bus::usb})
     boot(bus, bus != Bus::virtio);
 
   BootOptions options{.kvm = have_kvm(),
@@ -315,9 +315,9 @@ TEST_CASE("boot: QEMU takes every device under each firmware", "[verify]") {
     BootOptions options{.firmware = firmware, .nic = "e1000e", .serial = "null"};
     add_firmware(options, folder.path());
     for (const Bus bus :
-         {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::pvscsi, Bus::usb, Bus::cdrom})
+         {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::virtio_scsi, Bus::pvscsi, Bus::usb, Bus::cdrom})
       options.disks.push_back({.path = folder.path() / "d.img", .bus = bus});
-    for (const Bus bus : {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::pvscsi, Bus::usb})
+    for (const Bus bus : {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::virtio_scsi, Bus::pvscsi, Bus::usb})
       options.disks.push_back({.path = folder.path() / "d.img", .bus = bus, .read_only = true});
     // Everything is made, nothing runs.
     options.arguments = {"-S", "-monitor", "stdio"};
