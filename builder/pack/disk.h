@@ -16,6 +16,7 @@ struct DiskSpec {
   std::uint64_t size = 0;       // of the whole disk, bytes, whole MiB
   std::uint64_t boot_size = 0;  // of RANCHER_BOOT, bytes, whole MiB; 0: computed
   std::string seed;             // every identifier follows from it
+  Tree device_trees = {};       // of a Raspberry Pi's card (pi.h); otherwise none
 };
 
 // The least size of a disk for this medium, in bytes.
