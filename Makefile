@@ -14,7 +14,7 @@ CTEST     = ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 .PHONY: help image build arm64 test check boot test-matrix bench lint fmt asan fuzz install clean setup setup-test
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Variables: PLATFORM=$(PLATFORM) COMPRESS=release|fast OUT=$(OUT) JOBS=$(JOBS) PREFIX=/usr/local T=$(T)"
 
 image: build $(if $(filter arm64 raspberry-pi64 all,$(PLATFORM)),arm64) ## build the artifacts of PLATFORM into out/PLATFORM/
