@@ -11,13 +11,13 @@ LANES    ?= 2
 CTEST     = ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 
 .DEFAULT_GOAL := help
-.PHONY: help image build test check boot test-matrix bench lint fmt asan fuzz install clean setup setup-test
+.PHONY: help image build arm64 test check boot test-matrix bench lint fmt asan fuzz install clean setup setup-test
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Variables: PLATFORM=$(PLATFORM) COMPRESS=release|fast OUT=$(OUT) JOBS=$(JOBS) PREFIX=/usr/local T=$(T)"
 
-image: build ## build the artifacts of PLATFORM into out/PLATFORM/
+image: build $(if $(filter arm64 raspberry-pi64 all,$(PLATFORM)),arm64) ## build the artifacts of PLATFORM into out/PLATFORM/
 	$(ROSBUILD) image --platform $(PLATFORM) --compress $(COMPRESS) --output $(OUT)
 
 setup: ## install the packages that building needs
@@ -31,11 +31,17 @@ build: setup ## build rosbuild, init and ros
 	@rm -f $(BUILD).log
 	cmake --build $(BUILD) -j $(JOBS)
 
+arm64: setup ## build init and ros for 64-bit ARM (beside the others, which PLATFORM=arm64 needs)
+	@ci/sysroot arm64 build/arm64/sysroot
+	@cmake --preset arm64 -B $(BUILD)/arm64 >$(BUILD)-arm64.log 2>&1 || { cat $(BUILD)-arm64.log; exit 1; }
+	@rm -f $(BUILD)-arm64.log
+	cmake --build $(BUILD)/arm64 -j $(JOBS) --target init ros
+
 test: setup-test build ## build everything, lint it and run every test
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory check
 	$(MAKE) --no-print-directory fuzz T=5
-	$(ROSBUILD) image --platform all --compress fast --output $(OUT)
+	$(ROSBUILD) image --platform all --arch amd64 --compress fast --output $(OUT)
 	$(MAKE) --no-print-directory boot
 
 check: build ## unit and command line tests only (seconds)
@@ -44,7 +50,8 @@ check: build ## unit and command line tests only (seconds)
 boot: build ## boot and image tests of what is in out/
 	$(CTEST) -j $(LANES) -L 'boot|images' --output-junit results-boot.xml
 
-test-matrix: build ## boot every image of a disk that is in out/ and cut the power of upgrades (two hours), with times
+test-matrix: setup-test build arm64 ## boot every image of a disk, arm64 too, and cut the power of upgrades (three hours), with times
+	$(ROSBUILD) image --platform all --compress fast --output $(OUT)
 	$(BUILD)/test_boot "[matrix]" --durations yes
 
 bench: ## the figures, each beside its bound and a baseline of this run
@@ -55,7 +62,7 @@ bench: ## the figures, each beside its bound and a baseline of this run
 lint: ## scripts, formatting, recipes
 	@ci/setup build test
 	@$(MAKE) --no-print-directory build
-	shellcheck ci/setup ci/bench .ci/run
+	shellcheck ci/setup ci/sysroot ci/bench .ci/run
 	git ls-files '*.cpp' '*.h' | xargs clang-format --dry-run --Werror
 	$(ROSBUILD) lint
 

@@ -23,6 +23,7 @@ BootFirmware firmware_of(Firmware firmware) {
 int boot(const Request& request) {
   BootOptions options;
   options.firmware = firmware_of(request.firmware);
+  options.arch = request.arch;
   options.kvm = have_kvm();
   options.memory_mb = request.memory_mb;
   for (const auto& [host, guest] : request.forwards) options.forwards.push_back({host, guest});

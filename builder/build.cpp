@@ -54,13 +54,21 @@ fs::path lock_path(const fs::path& root, const std::string& arch) {
   return (root / "recipes/lock" / (arch + ".lock")).lexically_normal();
 }
 
-Lock load_lock(const fs::path& path, const std::string& arch) {
+Lock load_lock(const fs::path& root, const std::string& arch) {
+  const fs::path path = lock_path(root, arch);
   const auto text = ros::try_read_file(path);
   if (!text)
     throw Error{"there is no lock for architecture " + arch, Error::Kind::input}
         .at({path.string()})
         .hint("run `rosbuild lock --arch " + arch + "`");
-  return parse_lock(*text, path.string());
+  Lock lock = parse_lock(*text, path.string());
+  if (arch == kToolsArch) return lock;
+  // The same tools for every architecture; its loaders lie beside them.
+  auto& tools = lock.sections["tools"] = load_lock(root, kToolsArch).sections["tools"];
+  const auto loaders = std::move(lock.sections["loaders"]);
+  tools.insert(tools.end(), loaders.begin(), loaders.end());
+  lock.sections.erase("loaders");
+  return lock;
 }
 
 std::set<std::string> locked_names(const Lock& lock) {
@@ -71,14 +79,19 @@ std::set<std::string> locked_names(const Lock& lock) {
 }
 
 // The programs that go into the runtime layer: beside rosbuild in a build
-// folder, or in libexec/rosbuild of an installation.
-Programs find_programs() {
-  const fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
-  for (const fs::path& place : {folder, folder / "../libexec/rosbuild"})
-    if (fs::exists(place / "init") && fs::exists(place / "ros"))
+// folder, or in libexec/rosbuild of an installation. Those of another architecture are in a
+// folder of its name.
+Programs find_programs(const std::string& arch) {
+  const fs::path self = fs::read_symlink("/proc/self/exe").parent_path();
+  const fs::path below = arch == kToolsArch ? fs::path{} : fs::path{arch};
+  for (const fs::path& folder : {self, self / "../libexec/rosbuild"})
+    if (const auto place = folder / below; fs::exists(place / "init") && fs::exists(place / "ros"))
       return {place / "init", place / "ros"};
-  throw Error{"the programs init and ros are neither beside rosbuild nor in ../libexec/rosbuild"}
-      .hint("build all targets, or install with `cmake --install`");
+  throw Error{fmt::format("the programs init and ros for {} are neither in {} nor in {}", arch,
+                          (self / below).string(),
+                          (self / "../libexec/rosbuild" / below).lexically_normal().string())}
+      .hint(below.empty() ? "build all targets, or install with `cmake --install`"
+                          : "`make arm64` builds them");
 }
 
 std::vector<WantedPackage> wanted(const std::vector<Text>& names) {
@@ -88,7 +101,7 @@ std::vector<WantedPackage> wanted(const std::vector<Text>& names) {
 }
 
 // One section a layer that has packages, in the order in which platforms stack
-// them, then the tools.
+// them, then the tools or what takes their place.
 std::vector<LockSection> lock_sections(const Recipes& recipes, const std::string& arch) {
   std::vector<LockSection> sections;
   std::set<std::string> seen;
@@ -109,7 +122,14 @@ std::vector<LockSection> lock_sections(const Recipes& recipes, const std::string
       if (seen.insert(layer.name).second) sections.push_back(std::move(section));
     }
   }
-  sections.push_back({.name = "tools", .packages = wanted(recipes.distribution.tools)});
+  if (arch == kToolsArch) {
+    sections.push_back({.name = "tools", .packages = wanted(recipes.distribution.tools)});
+  } else if (const auto loaders = recipes.distribution.loaders.find(arch);
+             loaders != recipes.distribution.loaders.end()) {
+    // Of what they depend on, nothing is run or booted.
+    sections.push_back(
+        {.name = "loaders", .packages = wanted(loaders->second), .only = values(loaders->second)});
+  }
   return sections;
 }
 
@@ -127,7 +147,7 @@ int update_lock(const Request& request) {
   const Recipes recipes = load_all(request.recipes);
   const fs::path path = lock_path(recipes.root, request.arch);
   const auto sections = lock_sections(recipes, request.arch);
-  if (sections.size() == 1)
+  if (sections.size() <= 1)
     throw Error{"no platform has architecture " + request.arch, Error::Kind::usage};
 
   const auto before = ros::try_read_file(path);
@@ -166,15 +186,15 @@ int build_images(const Request& request) {
   const Recipes recipes = load_all(request.recipes, problems);
   if (problems.empty()) check_artifacts(recipes, problems);
   problems.throw_if_any();
-  const auto platforms = select_platforms(recipes, request.platforms);
+  const auto platforms = select_platforms(recipes, request.platforms, request.platform_arch);
   check_only(platforms, request.only, problems);
   std::map<std::string, Lock> locks;
   std::map<std::string, std::vector<const Platform*>> by_arch;
   for (const auto* platform : platforms) by_arch[platform->arch.value].push_back(platform);
   for (const auto& [arch, same] : by_arch) {
-    const fs::path path = lock_path(recipes.root, arch);
-    locks[arch] = load_lock(path, arch);
-    check_locked(recipes, same, locked_names(locks[arch]), path.string(), problems);
+    locks[arch] = load_lock(recipes.root, arch);
+    check_locked(recipes, same, locked_names(locks[arch]), lock_path(recipes.root, arch).string(),
+                 problems);
   }
   problems.throw_if_any();
 
@@ -183,10 +203,11 @@ int build_images(const Request& request) {
   const auto reporter = make_reporter();
   const auto start = std::chrono::steady_clock::now();
   Cache cache;
-  const Programs programs = find_programs();
+  std::map<std::string, Programs> programs;
+  for (const auto& [arch, lock] : locks) programs[arch] = find_programs(arch);
   std::vector<Published> published;
   for (const auto& [arch, lock] : locks) {
-    Plan plan{recipes, cache, lock, request, programs, *reporter};
+    Plan plan{recipes, cache, arch, lock, request, programs[arch], *reporter};
     for (const auto* platform : platforms)
       if (platform->arch.value == arch) plan.add(*platform);
     run_graph(plan.graph(), request.jobs, *reporter, signals.token());

@@ -162,7 +162,11 @@ void check_locked(const Recipes& recipes, const std::vector<const Platform*>& pl
     std::ranges::for_each(layer->second.packages, check);
     if (layer->second.kernel) check(layer->second.kernel->package);
   }
-  std::ranges::for_each(recipes.distribution.tools, check);
+  const std::string arch = platforms.empty() ? kToolsArch : platforms[0]->arch.value;
+  if (arch == kToolsArch) std::ranges::for_each(recipes.distribution.tools, check);
+  if (const auto loaders = recipes.distribution.loaders.find(arch);
+      loaders != recipes.distribution.loaders.end())
+    std::ranges::for_each(loaders->second, check);
 }
 
 void check_only(const std::vector<const Platform*>& platforms, const std::vector<std::string>& only,

@@ -29,6 +29,7 @@ constexpr const char* kImageFooter =
     "Examples:\n"
     "  rosbuild image --platform vmware\n"
     "  rosbuild image --platform all --output /srv/images --jobs 8\n"
+    "  rosbuild image --platform all --arch arm64\n"
     "  rosbuild image --platform amd64 --only vmlinuz --only initrd\n"
     "\n"
     "Artifacts and their checksums.txt appear in DIR/PLATFORM when they are complete.\n";
@@ -187,6 +188,11 @@ class Interface {
   void add_image() {
     auto& image = add_recipes(verb("image", "Build the artifacts of a platform", Verb::image));
     repeatable(image, "--platform", request_.platforms, "Platform, or all; may repeat", "NAME");
+    image
+        .add_option("--arch", request_.platform_arch,
+                    "Of --platform all only those for this architecture")
+        ->type_name("ARCH")
+        ->check(CLI::IsMember({"amd64", "arm64"}));
     image.add_option("--output", texts_.output, "Where artifacts go")
         ->type_name("DIR")
         ->capture_default_str();
@@ -222,7 +228,12 @@ class Interface {
     boot.add_option("--memory", texts_.memory, "Memory in MB")
         ->type_name("MB")
         ->capture_default_str();
-    boot.add_option("--firmware", texts_.firmware, "bios, uefi or secure-boot")
+    boot.add_option("--arch", request_.arch,
+                    "amd64, or arm64 for its ISO and disks (a kernel tells by itself)")
+        ->type_name("ARCH")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"amd64", "arm64"}));
+    boot.add_option("--firmware", texts_.firmware, "bios, uefi or secure-boot (arm64: uefi)")
         ->type_name("NAME")
         ->capture_default_str();
     repeatable(boot, "--port-forward", texts_.forwards,

@@ -28,6 +28,7 @@ struct Request {
 
   // image
   std::vector<std::string> platforms;  // as given; "all" means each
+  std::string platform_arch;           // that "all" is limited to; empty: none
   fs::path output = "out";
   unsigned jobs = 1;  // at least 1
   Compression compression = Compression::release;

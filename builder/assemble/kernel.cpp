@@ -195,6 +195,19 @@ Kernel read_kernel(const Tree& packages) {
           .config = text_of(packages, "boot/config-" + version)};
 }
 
+Tree read_device_trees(const Tree& packages) {
+  const std::string folder =
+      fmt::format("usr/lib/linux-image-{}/broadcom/bcm", find_version(packages));
+  Tree trees;
+  for (auto it = packages.entries().lower_bound(folder);
+       it != packages.entries().end() && it->first.starts_with(folder); ++it)
+    if (it->second.type == EntryType::file)
+      trees.put(it->first.substr(it->first.rfind('/') + 1), it->second);
+  if (trees.entries().empty())
+    throw Error{"the kernel packages hold no device tree of a Raspberry Pi"};
+  return trees;
+}
+
 void check_kernel_config(const Kernel& kernel, const std::string& required,
                          const std::string& required_file) {
   std::map<std::string, std::string> values;

@@ -4,8 +4,9 @@
 // Module lists are text: one pattern a line, '#' comments. A pattern with a
 // slash is a glob over paths below kernel/ without the suffix
 // ("drivers/net/ethernet/intel/**"); one without is a module name ("virtio_blk").
-// "-pattern" takes away what the lines before it chose. What chosen modules
-// depend on is always added.
+// "-pattern" takes away what the lines before it chose. "!pattern" says that the
+// kernel has nothing of the kind: a line with that pattern in a list that several
+// kernels share is then passed over. What chosen modules depend on is always added.
 #pragma once
 
 #include <stop_token>
@@ -26,6 +27,10 @@ struct Kernel {
 // From the trees of the kernel section's packages merged into one. Throws
 // ros::Error unless there is exactly one kernel.
 Kernel read_kernel(const Tree& packages);
+
+// The Raspberry Pis' device trees of the same packages, by file name ("bcm2711-rpi-4-b.dtb").
+// Throws ros::Error when there are none.
+Tree read_device_trees(const Tree& packages);
 
 // Every option named in `required` (kernel-configs/*.config, text; "CONFIG_X=y"
 // asks for built in, "CONFIG_X=m" for built in or a module, "CONFIG_X=\"s\"" for

@@ -11,6 +11,26 @@ namespace rosbuild {
 
 using ros::Error;
 
+namespace {
+
+struct Line {
+  std::string text;  // without comment and blanks
+  int number = 0;
+};
+
+std::vector<Line> lines_of(const ModuleList& list) {
+  std::vector<Line> lines;
+  int number = 0;
+  for (const auto& line : ros::split(list.text, '\n')) {
+    ++number;
+    const std::string text(ros::trim(line.substr(0, line.find('#'))));
+    if (!text.empty()) lines.push_back({text, number});
+  }
+  return lines;
+}
+
+}  // namespace
+
 std::string ModuleNames::normal(std::string name) {
   std::ranges::replace(name, '-', '_');
   return name;
@@ -47,18 +67,35 @@ std::set<std::string> ModuleNames::match(const std::string& pattern) const {
   return found;
 }
 
+// Patterns of the lines that start with "!".
+std::set<std::string> ModuleNames::find_absent(const std::vector<ModuleList>& lists,
+                                               ros::Problems& problems) const {
+  std::set<std::string> absent;
+  for (const auto& list : lists)
+    for (const auto& [line, number] : lines_of(list)) {
+      if (!line.starts_with('!')) continue;
+      const std::string pattern = line.substr(1);
+      if (match(pattern).empty() && !builtin(pattern))
+        absent.insert(pattern);
+      else
+        problems.add(Error{fmt::format("the kernel has {}", pattern), Error::Kind::input}
+                         .at({list.file, number, 1})
+                         .hint("take the line out"));
+    }
+  return absent;
+}
+
 std::set<std::string> ModuleNames::choose(const std::vector<ModuleList>& lists) const {
   std::set<std::string> all;
   ros::Problems problems;
+  const auto absent = find_absent(lists, problems);
   for (const auto& list : lists) {
     std::set<std::string> chosen;
-    int number = 0;
-    for (const auto& line : ros::split(list.text, '\n')) {
-      ++number;
-      std::string pattern(ros::trim(line.substr(0, line.find('#'))));
-      if (pattern.empty()) continue;
-      const bool away = pattern.starts_with('-');
-      if (away) pattern.erase(0, 1);
+    for (const auto& [line, number] : lines_of(list)) {
+      if (line.starts_with('!')) continue;
+      const bool away = line.starts_with('-');
+      const std::string pattern = line.substr(away ? 1 : 0);
+      if (absent.contains(pattern)) continue;
       const auto found = match(pattern);
       if (found.empty() && !builtin(pattern)) {
         std::vector<std::string> names;

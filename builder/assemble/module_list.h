@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "builder/assemble/kernel.h"
+#include "runtime/base/error.h"
 
 namespace rosbuild {
 
@@ -31,6 +32,8 @@ class ModuleNames {
 
  private:
   std::set<std::string> match(const std::string& pattern) const;
+  std::set<std::string> find_absent(const std::vector<ModuleList>& lists,
+                                    ros::Problems& problems) const;
 
   std::set<std::string> stems_;
   std::map<std::string, std::string> by_name_;

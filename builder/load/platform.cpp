@@ -287,6 +287,7 @@ const std::vector<std::pair<Format, std::string>>& formats() {
       {Format::vhdx_zip, "vhdx-zip"},
       {Format::gce, "gce"},
       {Format::zip, "zip"},
+      {Format::pi, "pi"},
   };
   return all;
 }
@@ -338,7 +339,8 @@ Recipes load_all(const fs::path& root) {
 }
 
 std::vector<const Platform*> select_platforms(const Recipes& recipes,
-                                              const std::vector<std::string>& names) {
+                                              const std::vector<std::string>& names,
+                                              const std::string& arch) {
   ros::Problems problems;
   std::vector<const Platform*> chosen;
   const auto choose = [&](const Platform& platform) {
@@ -346,7 +348,8 @@ std::vector<const Platform*> select_platforms(const Recipes& recipes,
   };
   for (const auto& name : names) {
     if (name == "all") {
-      for (const auto& [unused, platform] : recipes.platforms) choose(platform);
+      for (const auto& [unused, platform] : recipes.platforms)
+        if (arch.empty() || platform.arch.value == arch) choose(platform);
     } else if (const auto found = recipes.platforms.find(name); found != recipes.platforms.end()) {
       choose(found->second);
     } else {

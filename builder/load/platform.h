@@ -33,7 +33,8 @@ enum class Format {
   vhdx,
   vhdx_zip,  // "vhdx-zip": in a zip archive
   gce,  // a tarball of disk.raw
-  zip   // of the raw disk
+  zip,  // of the raw disk
+  pi    // zip of a Raspberry Pi's card
 };
 
 bool is_disk(Format format);  // of one with partitions, which has a `size`
@@ -82,9 +83,11 @@ Recipes load_all(const fs::path& root, ros::Problems& problems);
 // The same, but throws one ros::Error with all problems.
 Recipes load_all(const fs::path& root);
 
-// The platforms that these names mean, in order and once each; "all" means all.
-// Throws ros::Error for every unknown name, with a suggestion.
+// The platforms that these names mean, in order and once each; "all" means all, or
+// those of `arch` when that is given. Throws ros::Error for every unknown name, with a
+// suggestion.
 std::vector<const Platform*> select_platforms(const Recipes& recipes,
-                                              const std::vector<std::string>& names);
+                                              const std::vector<std::string>& names,
+                                              const std::string& arch = {});
 
 }  // namespace rosbuild

@@ -42,6 +42,14 @@ std::vector<Text> read_packages(MapReader& reader, const std::string& key) {
   return packages;
 }
 
+std::map<std::string, std::vector<Text>> read_loaders(const Node& node, ros::Problems& problems) {
+  MapReader reader(node, "loaders", problems);
+  std::map<std::string, std::vector<Text>> loaders;
+  for (const char* arch : {"arm64"}) loaders[arch] = read_packages(reader, arch);
+  reader.finish();
+  return loaders;
+}
+
 std::vector<std::string> read_globs(MapReader& reader, const std::string& key) {
   const auto globs = reader.texts(key);
   for (const auto& glob : globs) check_inside(glob, reader.problems());
@@ -247,6 +255,8 @@ Distribution load_distribution(const fs::path& root, ros::Problems& problems) {
   distribution.components = values(reader.required_texts("components"));
   reader.require("tools");
   distribution.tools = read_packages(reader, "tools");
+  if (const auto* loaders = reader.find("loaders"))
+    distribution.loaders = read_loaders(*loaders, problems);
   reader.finish();
   return distribution;
 }

@@ -25,7 +25,12 @@ struct Distribution {
   std::vector<std::string> suites;      // "trixie", "trixie-security"
   std::vector<std::string> components;  // "main"
   std::vector<Text> tools;              // packages of the lock's section "tools"
+  // By architecture: packages of the lock's section "loaders".
+  std::map<std::string, std::vector<Text>> loaders;
 };
+
+// Of the tools, whatever architecture they build for. What this one boots with is among them.
+inline constexpr const char* kToolsArch = "amd64";
 
 struct UserRecipe {
   std::string name;

@@ -74,13 +74,17 @@ void write_disk(const DiskSpec& spec, const fs::path& out, const Toolbox& toolbo
   const Partitions parts = lay_out(spec, boot);
 
   const ros::Fd disk = create_sparse(out.string(), spec.size);
-  std::string boot_sector = ros::read_file(spec.medium.loader / kBootSector);
-  std::string core = ros::read_file(spec.medium.loader / kCoreImage);
-  ros::place_core(boot_sector, core, parts.bios.offset / kSector);
+  const std::string& arch = spec.medium.release.arch;
+  std::string boot_sector, core;
+  if (arch == "amd64") {
+    boot_sector = ros::read_file(spec.medium.loader / kBootSector);
+    core = ros::read_file(spec.medium.loader / kCoreImage);
+    ros::place_core(boot_sector, core, parts.bios.offset / kSector);
+  }
   write_gpt(disk.get(), spec.size, ros::uuid_from(spec.seed + " disk"),
             {parts.bios, parts.esp, parts.boot, parts.state}, boot_sector);
   write_at(disk.get(), parts.bios.offset, core);
-  write_fat(esp_tree(toolbox, kDiskLabel), disk.get(), parts.esp.offset,
+  write_fat(esp_tree(toolbox, arch, kDiskLabel), disk.get(), parts.esp.offset,
             {.size = parts.esp.size,
              .label = "ESP",
              .serial = static_cast<std::uint32_t>(

@@ -18,6 +18,7 @@ struct DiskSpec {
   std::uint64_t boot_size = 0;  // of RANCHER_BOOT, bytes, whole MiB; 0: computed
   std::string seed;             // every identifier follows from it
   ros::Position size_at;        // where somebody asked for `size`
+  Tree device_trees = {};       // of a Raspberry Pi's card (pi.h); otherwise none
 };
 
 // The least size of a disk for this medium, in bytes.

@@ -4,6 +4,8 @@
 #include <time.h>
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <vector>
 
 #include "builder/pack/bytes.h"
@@ -15,7 +17,7 @@ namespace {
 
 using ros::Error;
 
-constexpr std::uint32_t kSectorSize = 512;  // and cluster size
+constexpr std::uint32_t kSectorSize = 512;
 constexpr std::uint32_t kEntrySize = 32;
 constexpr std::uint32_t kRootEntries = 512;  // FAT16 only
 constexpr std::uint64_t kFat32From = 64ULL << 20;
@@ -27,20 +29,23 @@ struct Layout {
   std::uint32_t fat_sectors = 0;
   std::uint32_t root_sectors = 0;  // FAT16 only
   std::uint32_t clusters = 0;
+  std::uint32_t cluster_sectors = 1;
   std::uint32_t data_sector() const { return reserved + 2 * fat_sectors + root_sectors; }
 };
 
-Layout layout_of(std::uint64_t size) {
+Layout layout_of(std::uint64_t size, std::uint32_t cluster) {
   Layout layout;
+  layout.cluster_sectors = cluster / kSectorSize;
   layout.fat32 = size >= kFat32From;
   layout.sectors = static_cast<std::uint32_t>(size / kSectorSize);
   layout.reserved = layout.fat32 ? 32 : 1;
   layout.root_sectors = layout.fat32 ? 0 : kRootEntries * kEntrySize / kSectorSize;
   const std::uint32_t per_sector = kSectorSize / (layout.fat32 ? 4 : 2);
-  // Enough for every sector that is left; the few that the tables take do not matter.
-  layout.fat_sectors =
-      (layout.sectors - layout.reserved - layout.root_sectors + 2 + per_sector - 1) / per_sector;
-  layout.clusters = layout.sectors - layout.data_sector();
+  // Enough for every cluster that is left; the few that the tables take do not matter.
+  const std::uint32_t most =
+      (layout.sectors - layout.reserved - layout.root_sectors) / layout.cluster_sectors;
+  layout.fat_sectors = (most + 2 + per_sector - 1) / per_sector;
+  layout.clusters = (layout.sectors - layout.data_sector()) / layout.cluster_sectors;
   return layout;
 }
 
@@ -64,8 +69,11 @@ struct ShortName {
   unsigned char flags = 0;
 };
 
-ShortName short_name(const std::string& path) {
-  const std::string name = path.substr(path.rfind('/') + 1);
+std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+// Nothing when the name is longer than that, or of both cases.
+std::optional<ShortName> short_name(const std::string& path) {
+  const std::string name = name_of(path);
   const auto dot = name.rfind('.');
   const std::string base = name.substr(0, dot);
   const std::string extension = dot == std::string::npos ? "" : name.substr(dot + 1);
@@ -77,13 +85,65 @@ ShortName short_name(const std::string& path) {
   if (base.empty() || base.size() > 8 || extension.size() > 3 ||
       !std::ranges::all_of(base + extension, allowed) || mixed(case_of(base)) ||
       mixed(case_of(extension)))
-    throw Error{fmt::format("{}: not a name for a FAT file system (8.3, one case)", path)};
+    return std::nullopt;
   ShortName result{fmt::format("{:<8}{:<3}", base, extension)};
   for (char& c : result.bytes)
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
   if (case_of(base).lower) result.flags |= 0x08;
   if (case_of(extension).lower) result.flags |= 0x10;
   return result;
+}
+
+// --- long names: entries of 13 characters before the file's own, the last ones first
+
+constexpr std::size_t kLongPiece = 13;
+constexpr std::size_t kLongestName = 255;
+
+void check_long_name(const std::string& path) {
+  const std::string name = name_of(path);
+  const bool good = std::ranges::all_of(name, [](char c) {
+    return c >= ' ' && c < 0x7f &&
+           std::string_view{"\"*/:<>?\\|"}.find(c) == std::string_view::npos;
+  });
+  if (!good || name.size() > kLongestName || name.ends_with('.') || name.ends_with(' '))
+    throw Error{fmt::format("{}: not a name for a FAT file system", path)};
+}
+
+// What readers of short names see: unique in a folder, since no short name of ours has a "~".
+ShortName alias_of(std::size_t place) { return {fmt::format("{:06X}~1   ", place)}; }
+
+std::string long_entries(const std::string& name, const std::string& alias) {
+  constexpr std::array<std::size_t, kLongPiece> kPlaces{1,  3,  5,  7,  9,  14, 16,
+                                                        18, 20, 22, 24, 28, 30};
+  std::uint8_t sum = 0;
+  for (const char c : alias)
+    sum = static_cast<std::uint8_t>((sum << 7 | sum >> 1) + static_cast<unsigned char>(c));
+  const std::size_t pieces = (name.size() + kLongPiece - 1) / kLongPiece;
+  std::string bytes;
+  for (std::size_t piece = pieces; piece > 0; --piece) {
+    std::string entry(kEntrySize, '\0');
+    const bool last = piece == pieces;
+    put_le(entry, 0, static_cast<std::uint8_t>(piece | (last ? 0x40 : 0)));
+    put_le<std::uint8_t>(entry, 11, 0x0f);
+    put_le(entry, 13, sum);
+    for (std::size_t i = 0; i < kLongPiece; ++i) {
+      const std::size_t at = (piece - 1) * kLongPiece + i;
+      // One zero ends the name, and the rest is filled up.
+      const unsigned code = at < name.size()    ? static_cast<unsigned char>(name[at])
+                            : at == name.size() ? 0
+                                                : 0xffff;
+      put_le(entry, kPlaces[i], static_cast<std::uint16_t>(code));
+    }
+    bytes += entry;
+  }
+  return bytes;
+}
+
+// Of a file in its folder.
+std::size_t entry_count(const std::string& path) {
+  if (short_name(path)) return 1;
+  check_long_name(path);
+  return 1 + (name_of(path).size() + kLongPiece - 1) / kLongPiece;
 }
 
 struct Node {
@@ -116,7 +176,9 @@ std::vector<Node> nodes_of(const Tree& tree) {
       continue;
     }
     // The volume label is the root's first entry, "." and ".." are those of others.
-    node.size = (node.children.size() + (node.entry ? 2 : 1)) * kEntrySize;
+    std::size_t count = node.entry ? 2 : 1;
+    for (const std::size_t child : node.children) count += entry_count(nodes[child].path);
+    node.size = count * kEntrySize;
   }
   return nodes;
 }
@@ -160,7 +222,9 @@ std::string folder_bytes(const std::vector<Node>& nodes, const Node& node, const
   }
   for (const std::size_t index : node.children) {
     const Node& child = nodes[index];
-    const ShortName name = short_name(child.path);
+    const auto plain = short_name(child.path);
+    const ShortName name = plain ? *plain : alias_of(index);
+    if (!plain) bytes += long_entries(name_of(child.path), name.bytes);
     bytes +=
         entry_bytes(name.bytes, child.folder() ? kFolder : kArchive, name.flags, child.entry->mtime,
                     child.cluster, child.folder() ? 0 : static_cast<std::uint32_t>(child.size));
@@ -173,7 +237,7 @@ std::string boot_sector(const Layout& layout, const FatSpec& spec, std::uint32_t
   put_text(bytes, 0, "\xeb\xfe\x90");  // jumps to itself: nothing boots from here
   put_text(bytes, 3, "ROSBUILD");
   put_le<std::uint16_t>(bytes, 11, kSectorSize);
-  put_le<std::uint8_t>(bytes, 13, 1);  // sectors of a cluster
+  put_le(bytes, 13, static_cast<std::uint8_t>(layout.cluster_sectors));
   put_le<std::uint16_t>(bytes, 14, static_cast<std::uint16_t>(layout.reserved));
   put_le<std::uint8_t>(bytes, 16, 2);  // tables
   put_le<std::uint16_t>(bytes, 17, layout.fat32 ? 0 : kRootEntries);
@@ -217,7 +281,7 @@ std::string information_sector(std::uint32_t free, std::uint32_t next) {
 
 void write_fat(const Tree& tree, int fd, std::uint64_t offset, const FatSpec& spec) {
   if (spec.label.size() > 11) throw Error{"a FAT label has at most 11 characters"};
-  const Layout layout = layout_of(spec.size);
+  const Layout layout = layout_of(spec.size, spec.cluster);
   // The number of clusters alone tells readers which FAT it is.
   if (layout.fat32 ? layout.clusters < 65525 : layout.clusters < 4085 || layout.clusters >= 65525)
     throw Error{fmt::format("{} bytes suit neither FAT16 nor FAT32 here", spec.size)};
@@ -237,7 +301,7 @@ void write_fat(const Tree& tree, int fd, std::uint64_t offset, const FatSpec& sp
   std::uint32_t next = 2;
   for (Node& node : nodes) {
     if ((!node.entry && !layout.fat32) || node.size == 0) continue;
-    const auto count = static_cast<std::uint32_t>((node.size + kSectorSize - 1) / kSectorSize);
+    const auto count = static_cast<std::uint32_t>((node.size + spec.cluster - 1) / spec.cluster);
     if (count > layout.clusters - (next - 2))
       throw Error{fmt::format("the files do not fit a FAT file system of {} bytes", spec.size)};
     node.cluster = next;
@@ -260,8 +324,10 @@ void write_fat(const Tree& tree, int fd, std::uint64_t offset, const FatSpec& sp
   write_sector(layout.reserved, table);
   write_sector(layout.reserved + layout.fat_sectors, table);
   for (const Node& node : nodes) {
-    std::uint64_t place = node.cluster ? layout.data_sector() + node.cluster - 2
-                                       : layout.reserved + 2 * layout.fat_sectors;  // FAT16's root
+    const std::uint64_t place =
+        node.cluster
+            ? layout.data_sector() + std::uint64_t{node.cluster - 2} * layout.cluster_sectors
+            : layout.reserved + 2 * layout.fat_sectors;  // FAT16's root
     if (node.folder()) {
       write_sector(place, folder_bytes(nodes, node, spec));
       continue;

@@ -69,17 +69,21 @@ void write_esp(const Tree& tree, const fs::path& out, const std::string& seed) {
 
 }  // namespace
 
-void write_loader(const Toolbox& toolbox, const fs::path& folder, const std::string& seed,
-                  std::stop_token stop) {
+void write_loader(const Toolbox& toolbox, const std::string& arch, const fs::path& folder,
+                  const std::string& seed, std::stop_token stop) {
+  write_esp(esp_tree(toolbox, arch, ros::kIsoLabel), folder / kEspImage, seed);
+  if (arch != "amd64") return;
   ros::write_file(folder / kBootSector, boot_sector(toolbox));
   std::string core = make_image(toolbox, "i386-pc", "ext2", ros::kBootLabel, stop);
   core.append((kSector - core.size() % kSector) % kSector, '\0');
   if (core.size() > ros::kBiosBootSize) throw Error{"GRUB's core image is too large"};
   ros::write_file(folder / kCoreImage, core);
-  write_esp(esp_tree(toolbox, ros::kIsoLabel), folder / kEspImage, seed);
 }
 
-Tree esp_tree(const Toolbox& toolbox, const std::string& label) {
+Tree esp_tree(const Toolbox& toolbox, const std::string& arch, const std::string& label) {
+  // In names of UEFI (specification 2.10, section 3.5.1.1) and of GRUB.
+  const bool arm = arch == "arm64";
+  const std::string_view ending = arm ? "aa64" : "x64";
   Tree tree;
   const auto put = [&](const std::string& path, Content content) {
     tree.put(path, {.mtime = toolbox.epoch(), .content = std::move(content)});
@@ -87,9 +91,13 @@ Tree esp_tree(const Toolbox& toolbox, const std::string& label) {
   const auto file = [&](const std::string& path) {
     return Content::whole_file(toolbox.path(path));
   };
-  put("EFI/BOOT/BOOTX64.EFI", file("usr/lib/shim/shimx64.efi.signed"));
-  put("EFI/BOOT/mmx64.efi", file("usr/lib/shim/mmx64.efi.signed"));
-  put("EFI/BOOT/grubx64.efi", file("usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed"));
+  put(arm ? "EFI/BOOT/BOOTAA64.EFI" : "EFI/BOOT/BOOTX64.EFI",
+      file(fmt::format("usr/lib/shim/shim{}.efi.signed", ending)));
+  put(fmt::format("EFI/BOOT/mm{}.efi", ending),
+      file(fmt::format("usr/lib/shim/mm{}.efi.signed", ending)));
+  put(fmt::format("EFI/BOOT/grub{}.efi", ending),
+      file(fmt::format("usr/lib/grub/{}-efi-signed/grub{}.efi.signed", arm ? "arm64" : "x86_64",
+                       ending)));
   put(ros::kSignedConfig, ros::signed_config(label));
   return tree;
 }

@@ -2,7 +2,7 @@
 //
 // UEFI: shim (signed by Microsoft) -> GRUB (signed by Debian, which looks for
 // /EFI/debian/grub.cfg on its own partition) -> the medium's grub/grub.cfg.
-// BIOS: boot.img in the boot sector -> diskboot.img and GRUB's core image in
+// BIOS (amd64): boot.img in the boot sector -> diskboot.img and GRUB's core image in
 // the BIOS boot partition (disk), or one El Torito image (ISO).
 #pragma once
 
@@ -15,17 +15,17 @@
 namespace rosbuild {
 
 // What a medium carries so that `ros install` can make a disk bootable from it; files of a
-// folder.
+// folder. The first two are for BIOS, which only amd64 has.
 inline constexpr const char* kBootSector = "boot.img";  // 512 bytes, of which 440 are code
 inline constexpr const char* kCoreImage = "core.img";   // whole sectors; see ros::place_core
 inline constexpr const char* kEspImage = "esp.img";     // that of an ISO, a FAT file system
 
-// Writes the three into `folder`. `seed`: identifiers follow from it.
-void write_loader(const Toolbox& toolbox, const fs::path& folder, const std::string& seed,
-                  std::stop_token stop = {});
+// Writes them into `folder`. `seed`: identifiers follow from it.
+void write_loader(const Toolbox& toolbox, const std::string& arch, const fs::path& folder,
+                  const std::string& seed, std::stop_token stop = {});
 
 // The EFI system partition of a medium with this label.
-Tree esp_tree(const Toolbox& toolbox, const std::string& label);
+Tree esp_tree(const Toolbox& toolbox, const std::string& arch, const std::string& label);
 
 // The El Torito boot image (cdboot.img and core), before xorriso patches its
 // boot info table.

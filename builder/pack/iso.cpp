@@ -35,23 +35,48 @@ void write_iso(const IsoSpec& spec, const fs::path& out, const Toolbox& toolbox,
   Tree tree = medium_tree(spec.medium, kIsoLabel);
   // Started from a CD, GRUB takes the whole CD for its root, not the ESP on it.
   tree.put_file(ros::kSignedConfig, ros::signed_config(kIsoLabel));
-  tree.put_file("grub/eltorito.img", eltorito_image(toolbox, kIsoLabel, stop));
+  const bool bios = spec.medium.release.arch == "amd64";
+  if (bios) tree.put_file("grub/eltorito.img", eltorito_image(toolbox, kIsoLabel, stop));
 
   const std::string date = volume_time(toolbox.epoch());
-  std::vector<std::string> arguments{
-      "-as", "mkisofs", "-quiet", "-o", out.string(), "-V", kIsoLabel, "-R", "-iso-level", "3",
-      "-uid", "0", "-gid", "0", "-dir-mode", "0755", "-file-mode", "0644",
-      "--modification-date=" + date, "--set_all_file_dates", date, "--gpt_disk_guid",
-      ros::replace_all(ros::uuid_from(spec.seed + " disk"), "-", ""),
-      // BIOS, from CD; xorriso tells the image where it is.
-      "-c", "grub/boot.cat", "-b", "grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4",
-      "-boot-info-table", "--grub2-boot-info",
-      // BIOS, from a USB stick.
-      "--grub2-mbr", toolbox.path("usr/lib/grub/i386-pc/boot_hybrid.img").string(),
-      "--mbr-force-bootable",
-      // UEFI, from both: a file that is also a partition, so that `ros install` finds it.
-      "-eltorito-alt-boot", "-e", loader_path(spec.medium, kEspImage), "-no-emul-boot",
-      "-efi-boot-part", "--efi-boot-image", "-graft-points"};
+  std::vector<std::string> arguments{"-as",
+                                     "mkisofs",
+                                     "-quiet",
+                                     "-o",
+                                     out.string(),
+                                     "-V",
+                                     kIsoLabel,
+                                     "-R",
+                                     "-iso-level",
+                                     "3",
+                                     "-uid",
+                                     "0",
+                                     "-gid",
+                                     "0",
+                                     "-dir-mode",
+                                     "0755",
+                                     "-file-mode",
+                                     "0644",
+                                     "--modification-date=" + date,
+                                     "--set_all_file_dates",
+                                     date,
+                                     "--gpt_disk_guid",
+                                     ros::replace_all(ros::uuid_from(spec.seed + " disk"), "-", ""),
+                                     "-c",
+                                     "grub/boot.cat"};
+  const auto add = [&](const std::vector<std::string>& more) {
+    arguments.insert(arguments.end(), more.begin(), more.end());
+  };
+  if (bios)
+    add({// From CD; xorriso tells the image where it is.
+         "-b", "grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table",
+         "--grub2-boot-info",
+         // From a USB stick.
+         "--grub2-mbr", toolbox.path("usr/lib/grub/i386-pc/boot_hybrid.img").string(),
+         "--mbr-force-bootable", "-eltorito-alt-boot"});
+  // UEFI, from both: a file that is also a partition, so that `ros install` finds it.
+  add({"-e", loader_path(spec.medium, kEspImage), "-no-emul-boot", "-efi-boot-part",
+       "--efi-boot-image", "-graft-points"});
   for (const auto& [path, entry] : tree.entries()) {
     if (entry.type != EntryType::file) continue;
     const auto* range = std::get_if<FileRange>(&entry.content.source());

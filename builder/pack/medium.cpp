@@ -18,9 +18,9 @@ Tree medium_tree(const Medium& medium, const std::string& label) {
   const ros::Release& release = medium.release;
   const std::string& version = release.version;
   Tree tree;
-  tree.put_file(version + "/vmlinuz", Content::whole_file(medium.kernel));
+  tree.put_file(kernel_path(release), Content::whole_file(medium.kernel));
   tree.put_file(version + "/initrd", Content::whole_file(medium.initrd));
-  tree.put_file(version + "/menu.cfg", ros::version_menu(release.title, version, medium.cmdline));
+  tree.put_file(version + "/menu.cfg", ros::version_menu(release, medium.cmdline));
   tree.put_file(version + "/release", to_text(release));
   for (const auto& layer : medium.layers)
     tree.put_file("layers/" + layer.name, Content::whole_file(layer.file));
@@ -29,7 +29,7 @@ Tree medium_tree(const Medium& medium, const std::string& label) {
     tree.put_file(loader_path(medium, name), Content::whole_file(entry.path()));
   }
   tree.put_file("grub/grub.cfg", ros::grub_config(release.title, label, version));
-  if (label == kDiskLabel) tree.put_file(ros::kBootStateFile, ros::to_block({.current = version}));
+  if (label != kIsoLabel) tree.put_file(ros::kBootStateFile, ros::to_block({.current = version}));
   Tree dated;
   for (auto [path, entry] : tree.entries()) {
     entry.mtime = medium.epoch;

@@ -34,7 +34,7 @@ struct Medium {
 // Where the file `name` of the loader's folder is on a medium: "loader/esp-0123456789abcdef.img".
 std::string loader_path(const Medium& medium, const std::string& name);
 
-// `label`: kDiskLabel or kIsoLabel. Throws ros::Error when a file is missing.
+// `label`: kDiskLabel, kIsoLabel or ros::kPiLabel. Throws ros::Error when a file is missing.
 Tree medium_tree(const Medium& medium, const std::string& label);
 
 }  // namespace rosbuild

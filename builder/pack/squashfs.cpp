@@ -20,7 +20,7 @@ void write_squashfs(const Tree& tree, const fs::path& out, const Toolbox& toolbo
                                                    "-no-xattrs",
                                                    "-no-exports",
                                                    "-comp",
-                                                   "zstd",
+                                                   options.compressor,
                                                    "-Xcompression-level",
                                                    std::to_string(options.level),
                                                    "-b",

@@ -5,6 +5,7 @@
 
 #include "builder/pack/gce.h"
 #include "builder/pack/ova.h"
+#include "builder/pack/pi.h"
 #include "builder/pack/qcow2.h"
 #include "builder/pack/stream.h"
 #include "builder/pack/vhd.h"
@@ -41,6 +42,7 @@ void convert(Format format, const std::string& name, const fs::path& raw, const 
     case Format::gce:
       return write_gce(raw, out, deflate);
     case Format::zip:
+    case Format::pi:
       return write_zip(raw, without(name, ".zip") + ".img", out, deflate);
     default:
       throw ros::Error{name_of(format) + " is not made from a raw disk"};
@@ -127,7 +129,10 @@ PlannedFile ImagePlanner::add(const std::string& title, Format format, const std
                                         [this, plan](const fs::path& raw, std::stop_token stop) {
                                           DiskSpec spec = plan.spec();
                                           spec.seed = plan.key.digest();
-                                          write_disk(spec, raw, materials_.toolbox(), stop);
+                                          if (spec.device_trees.entries().empty())
+                                            write_disk(spec, raw, materials_.toolbox(), stop);
+                                          else
+                                            write_pi(spec, raw, materials_.toolbox(), stop);
                                         });
   if (format == Format::zip) key.add("name", name);
   disk->expect();

@@ -31,13 +31,22 @@ Levels levels_of(Compression compression) {
   return compression == Compression::release ? Levels{19, 19, 1, 1} : Levels{3, 3, 1, 1};
 }
 
+// arm64's kernel does not unpack itself and has 38 MB: GRUB reads it out of a squashfs, where shim
+// sees the bytes that are signed. A Raspberry Pi's firmware knows nothing of the kind.
+bool packs_kernel(const Platform& platform) {
+  return platform.arch.value == "arm64" &&
+         std::ranges::none_of(platform.artifacts,
+                              [](const auto& spec) { return spec.format == Format::pi; });
+}
+
 }  // namespace
 
 struct Plan::Boot {
   std::vector<const LayerPlan*> layers;
   const KernelPlan* kernel = nullptr;
-  std::shared_ptr<Made> image;   // vmlinuz
-  std::shared_ptr<Made> initrd;  // the early one, with the manifest
+  std::shared_ptr<Made> image;          // vmlinuz
+  std::shared_ptr<Made> medium_kernel;  // the same, or what GRUB finds it in
+  std::shared_ptr<Made> initrd;         // the early one, with the manifest
   Key image_key;
   Key key;               // of layers, kernel and initrd
   std::size_t step = 0;  // after it, everything here is set
@@ -50,10 +59,11 @@ struct Plan::Boot {
   }
 };
 
-Plan::Plan(const Recipes& recipes, Cache& cache, const Lock& lock, const Request& request,
-           Programs programs, Reporter& reporter)
+Plan::Plan(const Recipes& recipes, Cache& cache, std::string arch, const Lock& lock,
+           const Request& request, Programs programs, Reporter& reporter)
     : recipes_(recipes),
       cache_(cache),
+      arch_(std::move(arch)),
       request_(request),
       materials_(cache, lock, request.mirror, recipes.distribution.epoch, reporter),
       files_(cache, graph_),
@@ -78,11 +88,11 @@ std::size_t Plan::plan_loader() {
          const bool cached = cache_.find(key.digest()).has_value();
          const fs::path folder = cache_.get_or_make(key.digest(), [&](const fs::path& out) {
            fs::create_directory(out);
-           write_loader(materials_.toolbox(), out, key.digest(), stop);
+           write_loader(materials_.toolbox(), arch_, out, key.digest(), stop);
          });
-         for (const char* name : {kBootSector, kCoreImage, kEspImage}) {
-           const fs::path file = folder / name;
-           loader_[name] = {file, ros::sha256_file(file), fs::file_size(file)};
+         for (const auto& entry : fs::directory_iterator(folder)) {
+           const fs::path& file = entry.path();
+           loader_[file.filename().string()] = {file, ros::sha256_file(file), fs::file_size(file)};
          }
          return cached ? Outcome::cached : Outcome::built;
        }});
@@ -91,13 +101,16 @@ std::size_t Plan::plan_loader() {
 ros::Release Plan::release_of(const Platform& platform, const Boot& boot) const {
   const std::string& version = recipes_.distribution.version;
   ros::Release release{.version = version,
+                       .arch = arch_,
                        .platform = platform.name,
                        .title = recipes_.distribution.title,
                        .cmdline = boot.disk_cmdline};
   const auto add = [&](const char* role, const std::string& path, const Made& made) {
     release.files.push_back({role, path, made.size, made.sha256});
   };
-  add("kernel", version + "/vmlinuz", *boot.image);
+  add("kernel",
+      version + "/" + (packs_kernel(platform) ? ros::kPackedKernelFile : ros::kKernelFile),
+      *boot.medium_kernel);
   add("initrd", version + "/initrd", *boot.initrd);
   for (const auto* layer : boot.layers) add("layer", "layers/" + layer->file_name, *layer->file);
   for (const auto& [name, made] : loader_) {
@@ -113,7 +126,7 @@ ros::Release Plan::release_of(const Platform& platform, const Boot& boot) const 
 // Where the files of a release are in the cache, by their paths.
 std::map<std::string, fs::path> Plan::release_sources(const ros::Release& release,
                                                       const Boot& boot) const {
-  std::map<std::string, fs::path> by_digest{{boot.image->sha256, boot.image->path},
+  std::map<std::string, fs::path> by_digest{{boot.medium_kernel->sha256, boot.medium_kernel->path},
                                             {boot.initrd->sha256, boot.initrd->path}};
   for (const auto* layer : boot.layers) by_digest[layer->file->sha256] = layer->file->path;
   for (const auto& [name, made] : loader_) by_digest[made.sha256] = made.path;
@@ -144,6 +157,23 @@ PlannedFile Plan::early_initrd_of(const KernelPlan& kernel) {
                     });
 }
 
+// The kernel as it lies on a medium.
+PlannedFile Plan::plan_medium_kernel(const Platform& platform, const KernelPlan& kernel,
+                                     const PlannedFile& image) {
+  if (!packs_kernel(platform)) return image;
+  Key key{"packed kernel 1"};
+  key.add("image", image.key).add("tools", materials_.fingerprint("tools"));
+  return files_.add("kernel " + kernel.section, key, {image.step, materials_.toolbox_step()}, 4,
+                    [this, made = image.made](const fs::path& out, std::stop_token stop) {
+                      Tree tree;
+                      tree.put(ros::kKernelFile, {.mtime = recipes_.distribution.epoch,
+                                                  .content = Content::whole_file(made->path)});
+                      write_squashfs(
+                          tree, out, materials_.toolbox(),
+                          {.compressor = "gzip", .level = 9, .processors = request_.jobs}, stop);
+                    });
+}
+
 // The initrd carries the manifest of the layers, so it comes after them.
 Plan::Boot Plan::plan_boot(const Platform& platform) {
   Boot boot{.layers = layers_->layers_of(platform),
@@ -159,7 +189,10 @@ Plan::Boot Plan::plan_boot(const Platform& platform) {
                  });
   const PlannedFile early = early_initrd_of(*boot.kernel);
 
+  const PlannedFile medium_kernel = plan_medium_kernel(platform, *boot.kernel, image);
+
   std::vector<std::size_t> needs{image.step, early.step, loader_step_};
+  if (medium_kernel.step != image.step) needs.push_back(medium_kernel.step);
   for (const auto* layer : boot.layers) needs.push_back(layer->step);
   boot.key.add("platform", platform.name).add("version", recipes_.distribution.version);
   boot.key.add("early", early.key).add("image", boot.image_key.digest());
@@ -178,6 +211,7 @@ Plan::Boot Plan::plan_boot(const Platform& platform) {
         extend_initrd(early->path, manifest, out, stop);
       });
   boot.image = image.made;
+  boot.medium_kernel = medium_kernel.made;
   boot.initrd = initrd.made;
   boot.step = initrd.step;
   return boot;
@@ -252,10 +286,10 @@ PlannedFile Plan::plan_medium(const Platform& platform, const ArtifactSpec& spec
 
   const auto medium = [this, &platform, boot, cmdline] {
     return Medium{.release = release_of(platform, boot),
-                  .kernel = boot.image->path,
+                  .kernel = boot.medium_kernel->path,
                   .initrd = boot.initrd->path,
                   .layers = boot.layer_files(),
-                  .loader = loader_.at(kCoreImage).path.parent_path(),
+                  .loader = loader_.at(kEspImage).path.parent_path(),
                   .cmdline = ros::words(cmdline),
                   .epoch = recipes_.distribution.epoch};
   };
@@ -266,11 +300,15 @@ PlannedFile Plan::plan_medium(const Platform& platform, const ArtifactSpec& spec
         [this, medium, seed = key.digest()](const fs::path& out, std::stop_token stop) {
           write_iso({.medium = medium(), .seed = seed}, out, materials_.toolbox(), stop);
         });
-  return images_.add(
-      title, spec.format, spec.name,
-      {key, boot.step, [medium, size, at = spec.size ? spec.size->at : ros::Position{}] {
-         return DiskSpec{.medium = medium(), .size = size, .size_at = at};
-       }});
+  if (spec.format == Format::pi) key.add("card", "1");
+  const auto disk = [medium, size, at = spec.size ? spec.size->at : ros::Position{},
+                     kernel = boot.kernel, pi = spec.format == Format::pi] {
+    return DiskSpec{.medium = medium(),
+                    .size = size,
+                    .size_at = at,
+                    .device_trees = pi ? read_device_trees(kernel->packages->get()) : Tree{}};
+  };
+  return images_.add(title, spec.format, spec.name, {key, boot.step, disk});
 }
 
 std::vector<Published> Plan::publish() const {

@@ -22,8 +22,8 @@ namespace rosbuild {
 class Plan {
  public:
   // For the platforms of one architecture; the references must outlive the plan.
-  Plan(const Recipes& recipes, Cache& cache, const Lock& lock, const Request& request,
-       Programs programs, Reporter& reporter);
+  Plan(const Recipes& recipes, Cache& cache, std::string arch, const Lock& lock,
+       const Request& request, Programs programs, Reporter& reporter);
 
   // Adds the artifacts of a platform that the request asks for.
   void add(const Platform& platform);
@@ -44,6 +44,8 @@ class Plan {
   struct Boot;  // what the artifacts of one platform share
 
   Boot plan_boot(const Platform& platform);
+  PlannedFile plan_medium_kernel(const Platform& platform, const KernelPlan& kernel,
+                                 const PlannedFile& image);
   PlannedFile early_initrd_of(const KernelPlan& kernel);
   std::size_t plan_loader();
   ros::Release release_of(const Platform& platform, const Boot& boot) const;
@@ -55,6 +57,7 @@ class Plan {
 
   const Recipes& recipes_;
   Cache& cache_;
+  std::string arch_;
   const Request& request_;
   Graph graph_;
   Materials materials_;

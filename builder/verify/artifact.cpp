@@ -43,7 +43,7 @@ class Examination {
       ova();
     else if (at(32769, 5) == "CD001")
       say("ISO, volume " + std::string(ros::trim(at(32808, 32))));
-    else if (at(0x202, 4) == "HdrS")
+    else if (at(0x202, 4) == "HdrS" || at(0x38, 4) == "ARM\x64")
       say("kernel");
     else if (at(0, 4) == "\x28\xb5\x2f\xfd")
       say("initrd");

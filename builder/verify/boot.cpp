@@ -19,10 +19,10 @@ namespace {
 using ros::Error;
 
 constexpr const char* kQemu = "qemu-system-x86_64";
-constexpr const char* kFirmwareFolder = "/usr/share/OVMF";
-// What platforms/amd64.yaml says, and no disk is asked for.
+constexpr const char* kQemuArm = "qemu-system-aarch64";
+// What platforms/{amd64,arm64}.yaml say, and no disk is asked for.
 constexpr const char* kNetbootCmdline =
-    "console=tty1 console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 "
+    "console=tty1 console=ttyS0,115200 {}net.ifnames=0 quiet loglevel=4 panic=10 "
     "rancher.state.required=false";
 
 constexpr std::size_t kSector = 512;
@@ -45,14 +45,20 @@ class Probe {
 };
 
 bool is_iso(const Probe& file) { return file.has(kIsoDescriptor + 1, "CD001"); }
-bool is_kernel(const Probe& file) { return file.has(0x202, "HdrS"); }
+bool is_arm_kernel(const Probe& file) { return file.has(0x38, "ARM\x64"); }
+bool is_kernel(const Probe& file) { return file.has(0x202, "HdrS") || is_arm_kernel(file); }
 bool has_boot_sector(const Probe& file) { return file.has(510, "\x55\xaa"); }
 
 // A path inside a QEMU option, where a comma ends the value.
 std::string escaped(const fs::path& path) { return ros::replace_all(path.string(), ",", ",,"); }
 
-std::string machine_of(BootFirmware firmware) {
-  switch (firmware) {
+bool is_arm(const BootOptions& options) { return options.arch == "arm64"; }
+
+const char* qemu_of(const BootOptions& options) { return is_arm(options) ? kQemuArm : kQemu; }
+
+std::string machine_of(const BootOptions& options) {
+  if (is_arm(options)) return "virt";
+  switch (options.firmware) {
     case BootFirmware::bios:
       return "pc";
     case BootFirmware::uefi:
@@ -66,15 +72,23 @@ std::string machine_of(BootFirmware firmware) {
 class QemuCommand {
  public:
   explicit QemuCommand(const BootOptions& options) : options_(options) {
-    add({kQemu, "-nodefaults", "-machine", machine_of(options.firmware)});
+    if (!options.board.empty()) {
+      // A Raspberry Pi's first serial line is its Bluetooth chip's.
+      add({qemu_of(options), "-nodefaults", "-machine", options.board, "-display", "none",
+           "-serial", "null", "-serial", options.serial});
+      add(options.arguments);
+      return;
+    }
+    add({qemu_of(options), "-nodefaults", "-machine", machine_of(options)});
     // Of an AMD processor Linux does not hide its page tables (PTI), which costs a sixth of
     // a boot under emulation. All that QEMU can emulate ("max") is slower.
     if (options.kvm)
       add({"-accel", "kvm", "-cpu", "host"});
     else
-      add({"-accel", "tcg,thread=multi", "-cpu", "Opteron_G3"});
+      add({"-accel", "tcg,thread=multi", "-cpu", is_arm(options) ? "cortex-a72" : "Opteron_G3"});
     add({"-smp", std::to_string(options.processors), "-m", std::to_string(options.memory_mb)});
-    add({"-display", "none", "-vga", "std", "-serial", options.serial});
+    add({"-display", "none", "-serial", options.serial});
+    if (!is_arm(options)) add({"-vga", "std"});
     add({"-device", "virtio-rng-pci"});
     add_network();
     if (options.firmware != BootFirmware::bios) add_firmware();
@@ -99,7 +113,7 @@ class QemuCommand {
   }
 
   void add_firmware() {
-    if (options_.firmware == BootFirmware::secure_boot)
+    if (options_.firmware == BootFirmware::secure_boot && !is_arm(options_))
       // Only system management mode, which the guest cannot enter, may write variables.
       add({"-global", "driver=cfi.pflash01,property=secure,value=on", "-global",
            "ICH9-LPC.disable_s3=1"});
@@ -133,15 +147,17 @@ class QemuCommand {
       add({"-device", fmt::format("{},id={}-bus", controller, id)});
       return fmt::format("{},bus={}-bus.0", device, id);
     };
-    const bool pc = options_.firmware == BootFirmware::bios;
+    const bool arm = is_arm(options_);  // it has no controller of its own
+    const bool pc = !arm && options_.firmware == BootFirmware::bios;
     const std::string ide =  // IDE knows no other read-only disk
         disk.read_only || disk.bus == Bus::cdrom ? "ide-cd" : "ide-hd";
     switch (disk.bus) {
       case Bus::ahci:
-        if (pc) return on("ich9-ahci", ide);
+        if (pc || arm) return on("ich9-ahci", ide);
         [[fallthrough]];  // q35's own controller
       case Bus::ide:
       case Bus::cdrom: {
+        if (arm) return on("virtio-scsi-pci", ide == "ide-cd" ? "scsi-cd" : "scsi-hd");
         // QEMU finds no free place by itself. Two buses of two, or, of q35, six of one.
         const int place = ide_++;
         return pc ? fmt::format("{},bus=ide.{},unit={}", ide, place / 2, place % 2)
@@ -168,10 +184,10 @@ class QemuCommand {
   int boot_index_ = 0;  // 0 itself is taken by -kernel
 };
 
-fs::path firmware_file(const std::string& name) {
-  const fs::path path = fs::path{kFirmwareFolder} / name;
+fs::path firmware_file(const fs::path& path, const char* package) {
   if (!fs::exists(path))
-    throw Error{path.string() + " is missing", Error::Kind::tool}.hint("apt-get install ovmf");
+    throw Error{path.string() + " is missing", Error::Kind::tool}.hint(
+        fmt::format("apt-get install {}", package));
   return path;
 }
 
@@ -240,7 +256,10 @@ void add_artifact(BootOptions& options, const fs::path& path) {
     options.kernel = file;
     options.initrd = file.parent_path() / "initrd";
     if (!fs::exists(options.initrd)) throw refuse("there is no initrd beside vmlinuz");
-    if (options.cmdline.empty()) options.cmdline = kNetbootCmdline;
+    if (is_arm_kernel(probe)) options.arch = "arm64";
+    if (options.cmdline.empty())
+      options.cmdline =
+          fmt::format(kNetbootCmdline, is_arm(options) ? "console=ttyAMA0,115200 " : "");
   } else if (folder) {
     throw refuse("its vmlinuz is not a kernel");
   } else if (is_iso(probe)) {
@@ -255,10 +274,21 @@ void add_artifact(BootOptions& options, const fs::path& path) {
 void add_firmware(BootOptions& options, const fs::path& folder) {
   if (options.firmware == BootFirmware::bios) return;
   const bool secure = options.firmware == BootFirmware::secure_boot;
-  options.firmware_code = firmware_file(secure ? "OVMF_CODE_4M.secboot.fd" : "OVMF_CODE_4M.fd");
+  fs::path vars;
+  if (is_arm(options)) {
+    const fs::path installed = "/usr/share/AAVMF";
+    const char* package = "qemu-efi-aarch64";
+    options.firmware_code =
+        firmware_file(installed / (secure ? "AAVMF_CODE.ms.fd" : "AAVMF_CODE.fd"), package);
+    vars = firmware_file(installed / (secure ? "AAVMF_VARS.ms.fd" : "AAVMF_VARS.fd"), package);
+  } else {
+    const fs::path installed = "/usr/share/OVMF";
+    options.firmware_code =
+        firmware_file(installed / (secure ? "OVMF_CODE_4M.secboot.fd" : "OVMF_CODE_4M.fd"), "ovmf");
+    vars = firmware_file(installed / (secure ? "OVMF_VARS_4M.ms.fd" : "OVMF_VARS_4M.fd"), "ovmf");
+  }
   options.firmware_vars = fs::absolute(folder / "firmware-variables.fd");
-  ros::write_file(options.firmware_vars,
-                  ros::read_file(firmware_file(secure ? "OVMF_VARS_4M.ms.fd" : "OVMF_VARS_4M.fd")));
+  ros::write_file(options.firmware_vars, ros::read_file(vars));
 }
 
 bool have_kvm() {
@@ -275,10 +305,13 @@ bool have_kvm() {
 
 int boot_artifact(BootOptions options, const fs::path& path) {
   add_artifact(options, path);
-  const auto program = find_program(kQemu);
+  if (is_arm(options) && options.firmware == BootFirmware::bios && options.kernel.empty())
+    options.firmware = BootFirmware::uefi;  // there is no other
+  if (is_arm(options)) options.kvm = false;
+  const auto program = find_program(qemu_of(options));
   if (!program)
-    throw Error{std::string{"program not found: "} + kQemu, Error::Kind::tool}.hint(
-        "apt-get install qemu-system-x86");
+    throw Error{std::string{"program not found: "} + qemu_of(options), Error::Kind::tool}.hint(
+        is_arm(options) ? "apt-get install qemu-system-arm" : "apt-get install qemu-system-x86");
   const ros::TempDir scratch;
   add_firmware(options, scratch.path());
   if (!options.kvm) fmt::print(stderr, "rosbuild: no usable /dev/kvm, so this will be slow\n");

@@ -11,7 +11,8 @@ namespace rosbuild {
 
 namespace fs = ros::fs;
 
-enum class BootFirmware { bios, uefi, secure_boot };  // SeaBIOS; OVMF; OVMF with Microsoft's keys
+// SeaBIOS (arm64: none at all); OVMF (arm64: AAVMF); the same with Microsoft's keys.
+enum class BootFirmware { bios, uefi, secure_boot };
 enum class Bus { ide, ahci, nvme, virtio, virtio_scsi, pvscsi, usb, cdrom };
 
 struct BootDisk {
@@ -28,6 +29,8 @@ struct BootForward {
 };
 
 struct BootOptions {
+  std::string arch = "amd64";  // or "arm64": QEMU's machine `virt`
+  std::string board = {};      // QEMU's name of a machine that has all it has: arguments only
   BootFirmware firmware = BootFirmware::bios;
   bool kvm = false;
   unsigned memory_mb = 1024;
@@ -54,7 +57,7 @@ std::string detect_format(const fs::path& image);
 // vmlinuz with the initrd beside it, or a folder that has both.
 // Throws ros::Error when `path` is none of these.
 void add_artifact(BootOptions& options, const fs::path& path);
-// Sets code and variables of the installed OVMF; `folder` gets the private copy
+// Sets code and variables of the installed OVMF or AAVMF; `folder` gets the private copy
 // of the variables. Does nothing for bios. Throws ros::Error when not installed.
 void add_firmware(BootOptions& options, const fs::path& folder);
 // QEMU can start a machine with /dev/kvm; found out once.

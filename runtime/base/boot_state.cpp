@@ -28,6 +28,18 @@ std::vector<std::string> verbose(std::vector<std::string> cmdline) {
   return cmdline;
 }
 
+// tty1, and the serial lines that are consoles: "console=ttyS0,115200".
+std::vector<std::string> login_consoles(const std::vector<std::string>& cmdline) {
+  constexpr std::string_view kConsole = "console=";
+  std::vector<std::string> names{"tty1"};
+  for (const auto& word : cmdline) {
+    if (!word.starts_with(kConsole)) continue;
+    const auto name = word.substr(kConsole.size(), word.find(',') - kConsole.size());
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  }
+  return names;
+}
+
 std::vector<std::string> with(std::vector<std::string> cmdline,
                               std::initializer_list<const char*> more) {
   cmdline.insert(cmdline.end(), more.begin(), more.end());
@@ -122,25 +134,37 @@ std::string grub_config(std::string_view title, std::string_view label, std::str
       title, label, quote(current), name);
 }
 
-std::string version_menu(const std::string& title, const std::string& version,
-                         const std::vector<std::string>& cmdline) {
+std::string version_menu(const Release& release, const std::vector<std::string>& cmdline) {
+  const std::string& version = release.version;
+  const std::string packed = "/" + version + "/" + kPackedKernelFile;
+  std::string kernel = "/" + kernel_path(release);
+  std::string unpack;
+  if (kernel == packed) {
+    // A device for each version: GRUB remembers what it has read from one.
+    unpack = fmt::format("  loopback kernel-{} {}\n", version, packed);
+    kernel = fmt::format("(kernel-{})/{}", version, kKernelFile);
+  }
   std::string text;
   // Unset, $trial_word is no word at all.
   const auto entry = [&](const std::string& suffix, const std::string& id, const std::string& first,
                          const std::vector<std::string>& words) {
     text += fmt::format(
-        "menuentry {0} --id {1} {{\n"
-        "  linux /{2}/vmlinuz {3}{4}\n"
-        "  initrd /{2}/initrd\n"
+        "menuentry {} --id {} {{\n"
+        "{}"
+        "  linux {} {}{}\n"
+        "  initrd /{}/initrd\n"
         "}}\n",
-        quote(title + " " + version + suffix), id, version, first, quote(words));
+        quote(release.title + " " + version + suffix), id, unpack, kernel, first, quote(words),
+        version);
   };
   // Each of them is a way to the same system when it does not come up as usual.
   entry("", "current", "$trial_word ", cmdline);
   entry(" (debug messages)", "debug", "", with(verbose(cmdline), {"rancher.debug=true"}));
   entry(" (recovery console)", "recovery", "", with(cmdline, {"rancher.recovery=true"}));
-  entry(" (autologin on tty1 and ttyS0)", "autologin", "",
-        with(cmdline, {"rancher.autologin=tty1", "rancher.autologin=ttyS0"}));
+  const auto logins = login_consoles(cmdline);
+  auto with_logins = cmdline;
+  for (const auto& name : logins) with_logins.push_back("rancher.autologin=" + name);
+  entry(fmt::format(" (autologin on {})", join(logins, " and ")), "autologin", "", with_logins);
   return text;
 }
 

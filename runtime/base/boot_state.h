@@ -35,7 +35,6 @@ BootState parse_block(std::string_view block);
 std::string grub_config(std::string_view title, std::string_view label, std::string_view current);
 
 // VERSION/menu.cfg, the entries of one version. `cmdline` is all of the kernel's command line.
-std::string version_menu(const std::string& title, const std::string& version,
-                         const std::vector<std::string>& cmdline);
+std::string version_menu(const Release& release, const std::vector<std::string>& cmdline);
 
 }  // namespace ros

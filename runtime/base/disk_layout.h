@@ -17,6 +17,8 @@ namespace ros {
 inline constexpr const char* kBootLabel = "RANCHER_BOOT";
 inline constexpr const char* kStateLabel = "RANCHER_STATE";
 inline constexpr const char* kIsoLabel = "RANCHEROS";
+// RANCHER_BOOT of a Raspberry Pi's card, which is FAT, where labels have 11 letters at most.
+inline constexpr const char* kPiLabel = "RANCHER_PI";
 
 // What the kernel is told on a disk, beyond what it is told everywhere.
 inline constexpr const char* kDiskCmdline =

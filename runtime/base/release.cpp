@@ -28,7 +28,9 @@ bool is_digest(std::string_view text) {
 
 // The folder and, for those that have one, the name that a role asks for.
 bool fits(const ReleaseFile& file, const std::string& version) {
-  if (file.role == "kernel") return file.path == version + "/vmlinuz";
+  if (file.role == "kernel")
+    return file.path == version + "/" + kKernelFile ||
+           file.path == version + "/" + kPackedKernelFile;
   if (file.role == "initrd") return file.path == version + "/initrd";
   const std::string folder = file.role == "layer"    ? "layers/"
                              : file.role == "loader" ? "loader/"
@@ -61,7 +63,9 @@ class Parser {
     }
     if (releases.empty()) throw wrong("a release begins with its version");
     Release& release = releases.back();
-    if (field[0] == "platform" && field.size() == 2 && is_name(field[1])) {
+    if (field[0] == "arch" && field.size() == 2 && is_name(field[1])) {
+      release.arch = field[1];
+    } else if (field[0] == "platform" && field.size() == 2 && is_name(field[1])) {
       release.platform = field[1];
     } else if (field[0] == "title" && printable(line)) {
       release.title = join({field.begin() + 1, field.end()}, " ");
@@ -114,7 +118,7 @@ bool is_version(std::string_view text) {
   if (text.size() > 64 || !is_name(text)) return false;
   // What else a medium has in its root.
   return text != "grub" && text != "layers" && text != "loader" && text != "lost+found" &&
-         text != "EFI";
+         text != "EFI" && text != "overlays";
 }
 
 std::string to_text(const Release& release) {
@@ -122,12 +126,26 @@ std::string to_text(const Release& release) {
   const auto put = [&](const char* name, const std::string& value) {
     if (!value.empty()) text += fmt::format("{} {}\n", name, value);
   };
+  if (release.arch != Release{}.arch) put("arch", release.arch);
   put("platform", release.platform);
   put("title", release.title);
   put("cmdline", join(release.cmdline, " "));
   for (const auto& file : release.files)
     text += fmt::format("file {} {} {} {}\n", file.role, file.path, file.size, file.sha256);
   return text;
+}
+
+const std::string& kernel_path(const Release& release) {
+  const auto kernel = std::ranges::find(release.files, std::string{"kernel"}, &ReleaseFile::role);
+  if (kernel == release.files.end())
+    throw Error{fmt::format("version {} has no kernel", release.version)};
+  return kernel->path;
+}
+
+void check_arch(const Release& release) {
+  if (release.arch != kOwnArch)
+    throw Error{fmt::format("version {} is for {} machines, and this one is {}", release.version,
+                            release.arch, kOwnArch)};
 }
 
 std::vector<Release> parse_releases(std::string_view text, const std::string& file) {

@@ -4,10 +4,11 @@
 // last) and VERSION/release on a medium. Paths are the same everywhere:
 //
 //   version 2.0.0
+//   arch arm64                                                       absent: amd64
 //   platform amd64
 //   title RancherOS
 //   cmdline console=tty1 panic=10 …
-//   file kernel 2.0.0/vmlinuz SIZE SHA256
+//   file kernel 2.0.0/vmlinuz SIZE SHA256                            or 2.0.0/kernel.squashfs
 //   file initrd 2.0.0/initrd SIZE SHA256
 //   file layer layers/base-0123456789abcdef.squashfs SIZE SHA256     bottom to top
 //   file loader loader/core-0123456789abcdef.img SIZE SHA256         for new disks only
@@ -20,6 +21,17 @@
 
 namespace ros {
 
+// The kernel's name in VERSION/: itself, or a squashfs that has it under that name, out of which
+// GRUB loads it.
+inline constexpr const char* kKernelFile = "vmlinuz";
+inline constexpr const char* kPackedKernelFile = "kernel.squashfs";
+
+#if defined(__aarch64__)
+inline constexpr const char* kOwnArch = "arm64";
+#else
+inline constexpr const char* kOwnArch = "amd64";
+#endif
+
 struct ReleaseFile {
   std::string role;  // "kernel", "initrd", "layer", "loader"
   std::string path;  // relative, in the folder that its role says
@@ -29,13 +41,17 @@ struct ReleaseFile {
 };
 
 struct Release {
-  std::string version, platform, title;
+  std::string version, arch = "amd64", platform, title;
   std::vector<std::string> cmdline;  // of the kernel, on a disk
   std::vector<ReleaseFile> files;
   bool operator==(const Release&) const = default;
 };
 
 std::string to_text(const Release& release);
+// The file with this role. Throws Error when there is none.
+const std::string& kernel_path(const Release& release);
+// Throws Error when this program's machines cannot run it.
+void check_arch(const Release& release);
 
 // Every block, in order. Throws Error with the place of what is wrong in `file`: nothing that
 // parses names a file outside of its folder, a version or a file twice, or lacks kernel,

@@ -66,6 +66,31 @@ void write_at(int fd, std::uint64_t sector, const std::string& bytes) {
     throw Error::from_errno("cannot write the partition table");
 }
 
+// One of the four entries in an MBR, when it is the last on the disk.
+bool grow_mbr(int fd, unsigned number, std::uint64_t sectors, Grown& grown) {
+  constexpr std::size_t kTable = 446, kEntry = 16, kEntries = 4, kType = 4, kStart = 8, kCount = 12;
+  constexpr char kProtective = '\xee';
+  std::string mbr = read_at(fd, 0, kSector);
+  if (get<std::uint16_t>(mbr, 510) != 0xaa55 || number == 0 || number > kEntries) return false;
+  const auto end_of = [&](std::size_t entry) {
+    return std::uint64_t{get<std::uint32_t>(mbr, entry + kStart)} +
+           get<std::uint32_t>(mbr, entry + kCount);
+  };
+  const std::size_t mine = kTable + (number - 1) * kEntry;
+  const std::uint64_t first = get<std::uint32_t>(mbr, mine + kStart);
+  const std::uint64_t end = end_of(mine);
+  for (std::size_t entry = kTable; entry < kTable + kEntries * kEntry; entry += kEntry)
+    if (mbr[entry + kType] == kProtective || end_of(entry) > end) return false;
+  const std::uint64_t new_end =
+      std::min<std::uint64_t>(sectors, first + 0xffffffff) / kAlign * kAlign;
+  if (mbr[mine + kType] == 0 || first == 0 || new_end < end + kAlign) return false;
+  put(mbr, mine + kCount, static_cast<std::uint32_t>(new_end - first));
+  write_at(fd, 0, mbr);
+  ::fsync(fd);
+  grown = {first * kSector, (new_end - first) * kSector};
+  return true;
+}
+
 }  // namespace
 
 bool grow_partition(const fs::path& disk, unsigned number, Grown& grown) {
@@ -79,7 +104,8 @@ bool grow_partition(const fs::path& disk, unsigned number, Grown& grown) {
   std::string header = read_at(fd.get(), kSector, kSector);
   std::string checked = header;
   seal(checked);
-  if (!header.starts_with("EFI PART") || checked != header) return false;
+  if (!header.starts_with("EFI PART")) return grow_mbr(fd.get(), number, sectors, grown);
+  if (checked != header) return false;
   const auto count = get<std::uint32_t>(header, kEntryCount);
   const auto size = get<std::uint32_t>(header, kEntrySize);
   if (count == 0 || count > kMostEntries || size < 128 || size > 512 || number == 0 ||

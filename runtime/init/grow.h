@@ -1,5 +1,6 @@
-// Growing the last partition of a GPT disk over the space behind it (UEFI
-// specification 2.10, section 5.3), as a disk that was enlarged needs it.
+// Growing the last partition of a disk over the space behind it, as a disk that was
+// enlarged needs it: GPT, or the four entries of an MBR (UEFI specification 2.10,
+// sections 5.3 and 5.2).
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@ struct Grown {
   std::uint64_t offset = 0, size = 0;  // of the partition, in bytes
 };
 
-// Moves the backup table to the end of `disk` (a block device or an image with
+// Moves the backup table (of GPT) to the end of `disk` (a block device or an image with
 // 512-byte sectors) and lets partition `number` reach up to it. Nothing to gain
 // (less than 1 MiB), not the last partition, or no valid table: false, and the
 // disk is as it was. Throws Error when it cannot be written. The kernel is not

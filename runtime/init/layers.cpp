@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "runtime/base/digest.h"
@@ -22,6 +23,15 @@ namespace ros {
 namespace {
 
 constexpr double kMediumSeconds = 20;  // a slow card reader or CD drive, after all else has settled
+
+struct MediumKind {
+  std::string_view label, type, modules, options;
+};
+// Files of FAT get the mode that files which are replaced ask for.
+constexpr std::array<MediumKind, 3> kMediumKinds{
+    {{kBootLabel, "ext4", "ext4", ""},
+     {kIsoLabel, "iso9660", "isofs", ""},
+     {kPiLabel, "vfat", "nls_cp437 nls_ascii nls_utf8 vfat", "fmask=0133,dmask=0022"}}};
 
 // Empty when the folder has every file in its full size, otherwise what it lacks.
 std::string missing(const Manifest& manifest, const fs::path& folder) {
@@ -95,12 +105,12 @@ fs::path find_layers(const Manifest& manifest, const Coldplug& coldplug, ModuleL
   }
   std::vector<std::string> tried;
   const auto has_layers = [&](const Device& device) {
-    const bool disk = device.label == kBootLabel;
-    if (!disk && device.label != kIsoLabel) return false;
-    if (device.type != (disk ? "ext4" : "iso9660")) return false;
+    const auto kind = std::ranges::find(kMediumKinds, device.label, &MediumKind::label);
+    if (kind == kMediumKinds.end() || device.type != kind->type) return false;
     try {
-      modules.load(disk ? "ext4" : "isofs");
-      mount_one({device.path, kMediumFolder, device.type, MS_RDONLY | MS_NODEV | MS_NOSUID, ""});
+      for (const auto& module : words(kind->modules)) modules.load(module);
+      mount_one({device.path, kMediumFolder, device.type, MS_RDONLY | MS_NODEV | MS_NOSUID,
+                 std::string{kind->options}});
     } catch (const Error& error) {
       tried.push_back(error.what());
       return false;

@@ -93,6 +93,8 @@ void write_bytes(const fs::path& disk, std::uint64_t offset, std::string_view by
     throw Error{disk.string() + " does not keep what is written to it"};
 }
 
+bool boots_by_bios(const Release& release) { return release.arch == "amd64"; }
+
 // --- partitions that are there already --------------------------------------------------
 
 using Facts = std::map<std::string, std::string>;
@@ -181,9 +183,11 @@ InstallTarget make_partitions(const InstallPlan& plan) {
   const int first = gpt ? 2 : 1;  // behind the BIOS boot partition
   InstallTarget target{.esp = partition_path(plan.disk, first),
                        .boot = partition_path(plan.disk, first + 1),
-                       .state = partition_path(plan.disk, first + 2),
-                       .core_sector = gpt ? kDiskHead / kSectorSize : kMbrCoreSector,
-                       .core_room = gpt ? kBiosBootSize : kMbrCoreRoom};
+                       .state = partition_path(plan.disk, first + 2)};
+  if (boots_by_bios(plan.release)) {
+    target.core_sector = gpt ? kDiskHead / kSectorSize : kMbrCoreSector;
+    target.core_room = gpt ? kBiosBootSize : kMbrCoreRoom;
+  }
   for (const auto& path : {target.esp, target.boot, target.state})
     if (!fs::exists(path)) throw Error{path.string() + " did not appear"};
   must({"mkfs.fat", "-F", "32", "-n", "ESP", target.esp.string()});
@@ -210,8 +214,7 @@ void write_medium(const InstallPlan& plan, const ReleaseSource& source, const fs
   auto cmdline = plan.release.cmdline;
   cmdline.insert(cmdline.end(), append.begin(), append.end());
   const std::string& version = plan.release.version;
-  write_file_atomically(root / version / "menu.cfg",
-                        version_menu(plan.release.title, version, cmdline));
+  write_file_atomically(root / version / "menu.cfg", version_menu(plan.release, cmdline));
   write_file_atomically(root / version / "append", join(append, " ") + "\n");
   write_file_atomically(root / version / "release", to_text(plan.release));
   write_file_atomically(root / kBootStateFile, to_block({.current = version}));
@@ -252,7 +255,11 @@ void write_esp(const InstallPlan& plan, const InstallTarget& target) {
     throw Error{"the EFI system partition holds another system's EFI/debian/grub.cfg"}.hint(
         "this GRUB reads the same file; give RANCHER_BOOT a disk with a partition of its own");
   write_file_atomically(config, wanted, 0755);
-  for (const char* name : {"mmx64.efi", "grubx64.efi", "BOOTX64.EFI"})
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(image.folder() / "EFI/BOOT"))
+    names.push_back(entry.path().filename().string());
+  std::ranges::sort(names, std::greater{});  // mmx64.efi, grubx64.efi, BOOTX64.EFI
+  for (const auto& name : names)
     copy_into(image.folder() / "EFI/BOOT" / name, esp.folder() / "EFI/BOOT" / name);
   esp.finish();
 }
@@ -345,7 +352,7 @@ void install(const InstallPlan& plan, const ReleaseSource& source) {
     write_state(plan, target.state);
     say("writing the boot loader");
     if (!target.esp.empty()) write_esp(plan, target);
-    if (target.core_sector != 0) write_bios_loader(plan, target);
+    if (target.core_sector != 0 && boots_by_bios(plan.release)) write_bios_loader(plan, target);
   } catch (Error& error) {
     error.add_context(fmt::format("{} was NOT installed", plan.disk.string()));
     throw;

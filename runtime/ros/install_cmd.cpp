@@ -92,6 +92,7 @@ int run_install(Arguments arguments) {
   }
   const ReleaseSource source{image.empty() ? own_medium() : image, proxies_of(config)};
   plan.release = release_from(source, image.empty());
+  check_arch(plan.release);
   check_disk(plan);
 
   fmt::print(stderr, "{}", describe_disk(plan.disk));

@@ -121,6 +121,7 @@ int upgrade(Arguments arguments) {
   const ReleaseSource source = source_of(place, config);
   const Release release =
       choose(source.releases(), arguments.empty() ? std::string{} : arguments[0]);
+  check_arch(release);
   const std::string running = running_version();
   auto append = kept_append(disk, running);
   append.insert(append.end(), added.begin(), added.end());

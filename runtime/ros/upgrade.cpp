@@ -84,7 +84,7 @@ std::string running_version() {
 
 fs::path boot_disk() {
   const std::string type = mounted_type(kMediumFolder);
-  if (type == "ext4") return kMediumFolder;
+  if (type == "ext4" || type == "vfat") return kMediumFolder;
   if (type == "iso9660")
     throw Error{"this box runs from an ISO, whose versions cannot be changed"}.hint(
         "boot the ISO of the new version: the state stays; or `ros install` puts the system on "
@@ -140,7 +140,9 @@ void stage(WritableMedium& medium, const Release& release, const ReleaseSource& 
     fs::remove(path);
     fs::create_directories(path.parent_path());
     if (const auto twin = twin_of(root, others, file); twin && is_intact(*twin, file)) {
-      fs::create_hard_link(*twin, path);
+      boost::system::error_code fat;  // which has no links
+      fs::create_hard_link(*twin, path, fat);
+      if (fat) fs::copy_file(*twin, path);
       continue;
     }
     say(fmt::format("fetching {} ({})", file.path, human_size(file.size)));
@@ -149,7 +151,7 @@ void stage(WritableMedium& medium, const Release& release, const ReleaseSource& 
   auto cmdline = release.cmdline;
   cmdline.insert(cmdline.end(), append.begin(), append.end());
   const fs::path folder = root / release.version;
-  write_file_atomically(folder / "menu.cfg", version_menu(release.title, release.version, cmdline));
+  write_file_atomically(folder / "menu.cfg", version_menu(release, cmdline));
   write_file_atomically(folder / "append", join(append, " ") + "\n");
   write_file_atomically(folder / "release", to_text(release));
   medium.flush();

@@ -30,9 +30,8 @@ fs::path make_cd(const fs::path& folder, const std::string& label,
 
 void make_image(Guest& guest) {
   guest.run(
-      "busybox tar -C / -chf - usr/bin/busybox lib64/ld-linux-x86-64.so.2"
-      " usr/lib/x86_64-linux-gnu/libc.so.6 usr/lib/x86_64-linux-gnu/libresolv.so.2"
-      " | docker import - spot");
+      "cd / && busybox tar -chf - usr/bin/busybox $(ls lib*/ld-linux-*.so.*)"
+      " usr/lib/*-linux-gnu/libc.so.6 usr/lib/*-linux-gnu/libresolv.so.2 | docker import - spot");
 }
 
 void check_whole(Guest& guest) {
@@ -64,6 +63,21 @@ void exercise(Guest& guest) {
   guest.run("docker rm -f $(docker ps -qa)");
   CHECK(guest.run("docker ps -qa").empty());
   check_whole(guest);  // and the image has survived the reboot
+}
+
+fs::path build_next(const fs::path& folder, const std::string& platform) {
+  const fs::path recipes = folder / "recipes-root";
+  fs::create_directories(recipes);
+  check_output({"cp", "-r", SOURCE_DIR "/recipes", SOURCE_DIR "/platforms",
+                SOURCE_DIR "/kernel-configs", recipes.string()});
+  const fs::path file = recipes / "recipes/distribution.yaml";
+  const std::string text = ros::read_file(file);
+  ros::write_file(
+      file, ros::replace_all(text, "version: " + release(), std::string{"version: "} + kNext));
+  check_output({rosbuild_program().string(), "image", "--recipes", recipes.string(), "--platform",
+                platform, "--only", "release", "--compress", "fast", "--output",
+                (folder / "out").string()});
+  return folder / "out" / platform / "release";
 }
 
 }  // namespace proof

@@ -23,4 +23,9 @@ void check_whole(Guest& guest);
 // reboots, they are still there; every user container is removed, the box is whole.
 void exercise(Guest& guest);
 
+// The next version, a release of this platform: the same recipes under another number, so that
+// its layer `runtime`, which says it, and its initrd differ.
+inline constexpr const char* kNext = "2.99.0";
+fs::path build_next(const fs::path& folder, const std::string& platform);
+
 }  // namespace proof

@@ -18,25 +18,6 @@ using Catch::Contains;
 
 namespace {
 
-constexpr const char* kNext = "2.99.0";
-
-// The next version: the same recipes under another number, so that its layer `runtime`, which
-// says it, and its initrd differ.
-fs::path build_next(const fs::path& folder) {
-  const fs::path recipes = folder / "recipes-root";
-  fs::create_directories(recipes);
-  check_output({"cp", "-r", SOURCE_DIR "/recipes", SOURCE_DIR "/platforms",
-                SOURCE_DIR "/kernel-configs", recipes.string()});
-  const fs::path file = recipes / "recipes/distribution.yaml";
-  const std::string text = ros::read_file(file);
-  ros::write_file(
-      file, ros::replace_all(text, "version: " + release(), std::string{"version: "} + kNext));
-  check_output({rosbuild_program().string(), "image", "--recipes", recipes.string(), "--platform",
-                "vmware", "--only", "release", "--compress", "fast", "--output",
-                (folder / "out").string()});
-  return folder / "out/vmware/release";
-}
-
 // A release on a server of ours. `served` counts bytes of files.
 class Releases {
  public:
@@ -114,7 +95,7 @@ Machine disk_machine(std::string name, const fs::path& folder, Firmware firmware
 
 TEST_CASE("upgrade: to the next version and back, containers and state stay", "[boot]") {
   ros::TempDir dir;
-  Releases releases{build_next(dir.path())};
+  Releases releases{build_next(dir.path(), "vmware")};
   const ros::Release& next = releases.next();
   Guest guest{disk_machine("upgrade", dir.path(), Firmware::bios)};
   guest.expect_ready();
@@ -154,7 +135,7 @@ TEST_CASE("upgrade: to the next version and back, containers and state stay", "[
 
 TEST_CASE("upgrade: what fails is refused or left by itself, and the box says why", "[boot]") {
   ros::TempDir dir;
-  Releases releases{build_next(dir.path())};
+  Releases releases{build_next(dir.path(), "vmware")};
   Guest guest{disk_machine("upgrade-fails", dir.path(), Firmware::uefi)};
   guest.expect_ready();
   const std::string place = " -i " + releases.place();
@@ -205,7 +186,7 @@ TEST_CASE("upgrade: what fails is refused or left by itself, and the box says wh
 TEST_CASE("upgrade: killed at twenty points, the box boots one of the two, state intact",
           "[boot][matrix][cuts]") {
   ros::TempDir dir;
-  Releases releases{build_next(dir.path())};
+  Releases releases{build_next(dir.path(), "vmware")};
   const fs::path key = dir.path() / "key";
   make_key(key);
   Machine machine = disk_machine("upgrade-cuts", dir.path(), Firmware::bios);

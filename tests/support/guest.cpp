@@ -87,7 +87,9 @@ Guest::Guest(Machine machine)
     machine_.seed = Seed::none;
   }
 
-  rosbuild::BootOptions options{.firmware = machine_.firmware,
+  rosbuild::BootOptions options{.arch = machine_.arch,
+                                .board = machine_.board,
+                                .firmware = machine_.firmware,
                                 .memory_mb = machine_.memory_mb,
                                 .processors = machine_.processors,
                                 .disks = machine_.disks,

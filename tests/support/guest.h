@@ -29,6 +29,8 @@ enum class Seed { nocloud, config_drive, share, none };
 
 struct Machine {
   std::string name;  // of the console's file
+  std::string arch = "amd64";
+  std::string board = {};  // as in BootOptions
   Firmware firmware = Firmware::bios;
   unsigned memory_mb = 1024;
   // Two machines run at once, one for each of our processors. More than one

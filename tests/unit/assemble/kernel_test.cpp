@@ -172,6 +172,16 @@ TEST_CASE_METHOD(Tools, "modules: globs, exceptions, built-in names", "[assemble
         std::set<std::string>{"drivers/net/nic.ko", "lib/base-lib.ko"});
 }
 
+TEST_CASE_METHOD(Tools, "modules: what another kernel has is passed over when a list says so",
+                 "[assemble]") {
+  if (!usable()) return;
+  CHECK(modules_in(extract("nic\n-gone*\narch/x86/*\n!gone*\n!arch/x86/*\n")) ==
+        std::set<std::string>{"drivers/net/nic.ko"});
+  CHECK_THROWS_WITH(extract("nic\n!nic\n!builtin-one\n"),
+                    Contains("x.list:2:1: the kernel has nic\n") &&
+                        Contains("x.list:3:1: the kernel has builtin-one\n"));
+}
+
 TEST_CASE_METHOD(Tools, "modules: names that the kernel does not have, all at once", "[assemble]") {
   try {
     extract("top\nmidle\ndrivers/gpu/**\n");

@@ -21,6 +21,10 @@ void grub_takes(const std::string& config) {
   REQUIRE(std::system(("grub-script-check " + quote(file.string())).c_str()) == 0);
 }
 
+Release release_of(const std::string& title, const std::string& kernel) {
+  return {.version = "2.0.0", .title = title, .files = {{"kernel", "2.0.0/" + kernel, 1, ""}}};
+}
+
 // The line of the entry with this id that starts the kernel.
 std::string linux_line(const std::string& menu, const std::string& id) {
   const auto at = menu.find("linux ", menu.find("--id " + id + " {"));
@@ -72,8 +76,9 @@ TEST_CASE("boot state: a block that GRUB counted down, and bytes that are none",
 }
 
 TEST_CASE("boot menu: four ways to the same system, in words that GRUB takes", "[base]") {
-  const std::string menu = version_menu(
-      "RancherOS", "2.0.0", {"console=ttyS0,115200", "quiet", "loglevel=4", "panic=10"});
+  const std::string menu =
+      version_menu(release_of("RancherOS", "vmlinuz"),
+                   {"console=ttyS0,115200", "quiet", "loglevel=4", "panic=10"});
   CHECK_THAT(menu, Contains("menuentry 'RancherOS 2.0.0' --id current {\n") &&
                        Contains("  initrd /2.0.0/initrd\n"));
   CHECK(linux_line(menu, "current") ==
@@ -87,10 +92,21 @@ TEST_CASE("boot menu: four ways to the same system, in words that GRUB takes", "
 
   const std::vector<std::string> hard{"rancher.state.autoformat=[/dev/sda,/dev/vda]", "a='b c'",
                                       "d=$e;reboot", "f=\"g\""};
-  const std::string odd = version_menu("Ann's $OS {", "2.0.0", hard);
+  const std::string odd = version_menu(release_of("Ann's $OS {", "vmlinuz"), hard);
   CHECK_THAT(odd, Contains("menuentry " + quote("Ann's $OS { 2.0.0") + " --id current {\n"));
   CHECK(linux_line(odd, "current") == "linux /2.0.0/vmlinuz $trial_word " + quote(hard));
   grub_takes(odd);
+}
+
+TEST_CASE("boot menu: a kernel in a squashfs, consoles of another machine", "[base]") {
+  const std::string menu = version_menu(release_of("RancherOS", "kernel.squashfs"),
+                                        {"console=tty1", "console=ttyAMA0,115200"});
+  CHECK_THAT(menu, Contains("  loopback kernel-2.0.0 /2.0.0/kernel.squashfs\n"
+                            "  linux (kernel-2.0.0)/vmlinuz "));
+  CHECK_THAT(menu, Contains("(autologin on tty1 and ttyAMA0)"));
+  CHECK_THAT(linux_line(menu, "autologin"),
+             Catch::EndsWith("rancher.autologin=tty1 rancher.autologin=ttyAMA0"));
+  grub_takes(menu);
 }
 
 TEST_CASE("grub.cfg: GRUB takes it, whatever the title", "[base]") {

@@ -41,6 +41,22 @@ TEST_CASE("release: what is written is read again, comments and blank lines betw
   CHECK(parse_releases("", "index").empty());
 }
 
+TEST_CASE("release: an architecture is told unless it is the first one", "[base]") {
+  Release release = parse_releases(block("1"), "index")[0];
+  CHECK(release.arch == "amd64");
+  CHECK_THAT(to_text(release), !Contains("arch"));
+  release.arch = "arm64";
+  release.files[0].path = "1/kernel.squashfs";
+  CHECK(parse_releases(to_text(release), "again") == std::vector<Release>{release});
+  CHECK(kernel_path(release) == "1/kernel.squashfs");
+  CHECK_THROWS_WITH(kernel_path({.version = "9"}), "version 9 has no kernel");
+
+  release.arch = kOwnArch;
+  CHECK_NOTHROW(check_arch(release));
+  release.arch = "sparc";
+  CHECK_THROWS_WITH(check_arch(release), Contains("version 1 is for sparc machines"));
+}
+
 TEST_CASE("release: a file has its place, and no other", "[base]") {
   for (const char* path : {"../x", "/etc/passwd", "layers/../x", "layers/", "layers/a/b",
                            "layers/.hidden", "loader/x", "1/vmlinuz"})
@@ -53,7 +69,7 @@ TEST_CASE("release: a file has its place, and no other", "[base]") {
 
 TEST_CASE("release: versions, sizes and digests that are none are refused", "[base]") {
   for (const char* version :
-       {"", "..", ".", "a/b", "a b", "layers", "grub", "loader", "lost+found", "$x"})
+       {"", "..", ".", "a/b", "a b", "layers", "grub", "loader", "lost+found", "overlays", "$x"})
     refused("version " + std::string{version} + "\n", "index:1:1: this is no version");
   CHECK_FALSE(is_version(std::string(65, '1')));
   refused(block("1") + block("1"), "1 is there twice");

@@ -125,19 +125,33 @@ TEST_CASE("grow: a disk that shrank is left alone", "[init]") {
   CHECK(disk.left_alone(2));
 }
 
-TEST_CASE("grow: without a GPT nothing is done", "[init]") {
-  SECTION("an MBR") {
-    const Disk disk{"dos"};
-    if (!disk) return;
-    disk.enlarge(20 * kMiB);
-    CHECK(disk.left_alone(2));
-  }
-  SECTION("zeros, and next to nothing") {
-    TempDir folder;
-    Grown grown;
-    for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{512}, 8 * kMiB}) {
-      make_zeros(folder.path() / "disk", size);
-      CHECK_FALSE(grow_partition(folder.path() / "disk", 1, grown));
-    }
+TEST_CASE("grow: the last partition of an MBR takes the new space", "[init]") {
+  const Disk disk{"dos"};
+  if (!disk) return;
+  CHECK(disk.left_alone(2));
+  const auto before = disk.table();
+  disk.enlarge(20 * kMiB + 777);
+  for (const unsigned number : {0U, 1U, 3U, 4U, 5U}) CHECK(disk.left_alone(number));
+  Grown grown;
+  REQUIRE(grow_partition(disk.path, 2, grown));
+  CHECK(grown.offset == 6 * kMiB);
+  CHECK(grown.size == 14 * kMiB);
+  auto after = disk.table();
+  CHECK(after["partitions"][1]["size"] == grown.size / 512);
+  after["partitions"][1]["size"] = before["partitions"][1]["size"];
+  CHECK(after == before);
+  CHECK(disk.left_alone(2));  // it is full again
+  disk.enlarge(3 * kMiB * kMiB);
+  REQUIRE(grow_partition(disk.path, 2, grown));
+  CHECK(grown.size / 512 <= 0xffffffff);  // 2 TiB are all that an MBR can tell
+  CHECK(grown.size / 512 > 0xffffffff - 4096);
+}
+
+TEST_CASE("grow: without a table nothing is done", "[init]") {
+  TempDir folder;
+  Grown grown;
+  for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{512}, 8 * kMiB}) {
+    make_zeros(folder.path() / "disk", size);
+    CHECK_FALSE(grow_partition(folder.path() / "disk", 1, grown));
   }
 }

@@ -178,6 +178,8 @@ TEST_CASE("platform: names are chosen in order, once, and 'all' means each", "[l
   };
   CHECK(chosen({"vmware", "amd64", "vmware"}) == std::vector<std::string>{"vmware", "amd64"});
   CHECK(chosen({"vmware", "all"}) == std::vector<std::string>{"vmware", "amd64"});
+  CHECK(select_platforms(recipes, {"all"}, "amd64").size() == 2);
+  CHECK(select_platforms(recipes, {"all"}, "arm64").empty());
   CHECK_THROWS_WITH(chosen({"vmwear", "nothing-like-it"}),
                     "unknown platform 'vmwear'\n  hint: did you mean 'vmware'?\n"
                     "unknown platform 'nothing-like-it'\n  hint: known: amd64, vmware");

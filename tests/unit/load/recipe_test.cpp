@@ -58,6 +58,19 @@ TEST_CASE("recipe: every key of a layer arrives", "[load]") {
   CHECK(recipes.distribution.tools.at(0).value == "mtools");
 }
 
+TEST_CASE("recipe: boot loaders of another architecture", "[load]") {
+  const Root root;
+  const fs::path file = root.path() / "recipes/distribution.yaml";
+  const std::string text = ros::read_file(file);
+  root.put("recipes/distribution.yaml", text + "loaders: {arm64: [shim-signed]}\n");
+  const auto loaders = root.load().distribution.loaders;
+  CHECK(values(loaders.at("arm64")) == std::vector<std::string>{"shim-signed"});
+  root.put("recipes/distribution.yaml", text + "loaders: {arm46: [], arm64: [Shim]}\n");
+  CHECK_THAT(root.complaint(),
+             Catch::Contains("distribution.yaml:8:30: 'Shim' is not a package name") &&
+                 Catch::Contains("distribution.yaml:8:11: unknown key 'arm46' in loaders"));
+}
+
 TEST_CASE("recipe: a layer's problems come all at once, each with its place", "[load]") {
   const Root root;
   root.put("recipes/layers/base.yaml",

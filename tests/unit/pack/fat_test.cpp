@@ -22,6 +22,8 @@ fs::path make_fat(const fs::path& folder, const Tree& tree, const FatSpec& fat,
   return image;
 }
 
+const std::string kLong = "kernel-arm64-0123456789abcdef.squashfs";
+
 Tree sample() {
   Tree tree;
   tree.put_file("EFI/BOOT/BOOTX64.EFI", std::string(70'000, 'x'));  // many clusters
@@ -29,6 +31,10 @@ Tree sample() {
   tree.put_file("EFI/debian/empty", std::string());
   tree.put_file("EFI/debian/cluster.bin", std::string(512, 'c'));  // exactly one
   for (int i = 0; i < 40; ++i) tree.put_file("many/f" + std::to_string(i), std::to_string(i));
+  tree.put_file("many/" + kLong, std::string("long"));
+  tree.put_file("many/thirteenchars", std::string("13"));  // its last entry is full
+  tree.put_file("Mixed.efi", std::string("mixed"));
+  tree.put_file("two.dots.x", std::string());
   return tree;
 }
 
@@ -63,7 +69,7 @@ TEST_CASE("fat: fsck.vfat finds nothing wrong, mtools find the files", "[pack]")
     INFO(size);
     const std::string image = make_fat(folder.path(), sample(), spec(size)).string();
     CHECK_THAT(ask({.argv = {"fsck.vfat", "-n", "-v", image}}),
-               !Contains("Dirty bit") && !Contains("wrong") && Contains(" 49 files,"));
+               !Contains("Dirty bit") && !Contains("wrong") && Contains(" 53 files,"));
     CHECK_THAT(ask({.argv = {"mdir", "-b", "-/", "-i", image, "::/"}}),
                Contains("::/EFI/BOOT/BOOTX64.EFI\n") && Contains("::/EFI/debian/grub.cfg\n") &&
                    Contains("::/many/f39\n"));
@@ -71,7 +77,26 @@ TEST_CASE("fat: fsck.vfat finds nothing wrong, mtools find the files", "[pack]")
           std::string(70'000, 'x'));
     CHECK(ask({.argv = {"mtype", "-i", image, "::/EFI/debian/empty"}}).empty());
     CHECK(ask({.argv = {"mtype", "-i", image, "::/many/f39"}}) == "39");
+    CHECK(ask({.argv = {"mtype", "-i", image, "::/many/" + kLong}}) == "long");
+    CHECK(ask({.argv = {"mtype", "-i", image, "::/many/thirteenchars"}}) == "13");
+    CHECK(ask({.argv = {"mtype", "-i", image, "::/Mixed.efi"}}) == "mixed");
+    CHECK_THAT(ask({.argv = {"mdir", "-b", "-/", "-i", image, "::/"}}),
+               Contains("::/many/" + kLong + "\n") && Contains("::/two.dots.x\n"));
   }
+}
+
+TEST_CASE("fat: larger clusters", "[pack]") {
+  const ros::TempDir folder;
+  FatSpec large = spec(300 * kMiB);
+  large.cluster = 4096;
+  const std::string image = make_fat(folder.path(), sample(), large).string();
+  CHECK_THAT(ask({.argv = {"fsck.vfat", "-n", "-v", image}}),
+             Contains("4096 bytes per cluster") && Contains(" 53 files,"));
+  CHECK(ask({.argv = {"mtype", "-i", image, "::/EFI/BOOT/BOOTX64.EFI"}}) ==
+        std::string(70'000, 'x'));
+  CHECK(ask({.argv = {"mtype", "-i", image, "::/many/" + kLong}}) == "long");
+  large.size = 70 * kMiB;  // fewer clusters than FAT32 must have
+  refused({}, large, "suit neither FAT16 nor FAT32");
 }
 
 TEST_CASE("fat: times are the tree's, in UTC", "[pack]") {
@@ -93,8 +118,9 @@ TEST_CASE("fat: lies at its offset, and nowhere else", "[pack]") {
 }
 
 TEST_CASE("fat: what it cannot hold is refused", "[pack]") {
-  for (const char* name :
-       {"nine-char.efi", "Mixed.efi", "a.long", "two.dots.x", ".hidden", "spa ce"}) {
+  for (const std::string& name :
+       {std::string("a:b"), std::string("what?"), std::string("end."), std::string("end "),
+        std::string("b\xc3\xbc"), std::string(256, 'x')}) {
     Tree tree;
     tree.put_file(name, std::string("x"));
     refused(tree, spec(4 * kMiB), "not a name for a FAT file system");

@@ -21,7 +21,8 @@ Medium sample(const fs::path& folder) {
                       .platform = "amd64",
                       .title = "RancherOS",
                       .cmdline = {"panic=10"},
-                      .files = {{"loader", "loader/boot-0.img", 512, ""},
+                      .files = {{"kernel", "2.0.0/vmlinuz", 6, ""},
+                                {"loader", "loader/boot-0.img", 512, ""},
                                 {"loader", "loader/core-0.img", 512, ""},
                                 {"loader", "loader/esp-0.img", 512, ""}}},
           .kernel = folder / "kernel",
@@ -56,6 +57,17 @@ TEST_CASE("medium: its files, all of one time", "[pack]") {
   Medium lacking = sample(folder.path());
   fs::remove(lacking.kernel);
   CHECK_THROWS_AS(medium_tree(lacking, kDiskLabel), ros::Error);
+}
+
+TEST_CASE("medium: a packed kernel keeps its name", "[pack]") {
+  const ros::TempDir folder;
+  Medium medium = sample(folder.path());
+  medium.release.files[0].path = "2.0.0/kernel.squashfs";
+  const Tree tree = medium_tree(medium, ros::kPiLabel);
+  CHECK(tree.find("2.0.0/kernel.squashfs")->content.read() == "kernel");
+  CHECK_FALSE(tree.contains("2.0.0/vmlinuz"));
+  CHECK(tree.contains("grub/grubenv"));
+  CHECK_THAT(tree.find("grub/grub.cfg")->content.read(), Contains("--label RANCHER_PI "));
 }
 
 TEST_CASE("disk: the least size has room for two versions, less is refused", "[pack]") {

@@ -75,6 +75,26 @@ TEST_CASE("boot: the command of a default machine", "[verify]") {
   CHECK_FALSE(std::ranges::count(argv, "-kernel"));
 }
 
+TEST_CASE("boot: an ARM machine and a board", "[verify]") {
+  const auto argv = qemu_command({.arch = "arm64",
+                                  .firmware = BootFirmware::uefi,
+                                  .disks = {{.path = "/cd", .bus = Bus::cdrom, .format = "raw"}},
+                                  .firmware_code = "/code",
+                                  .firmware_vars = "/vars"});
+  CHECK(argv[0] == "qemu-system-aarch64");
+  CHECK(has_pair(argv, "-machine", "virt"));
+  CHECK(has_pair(argv, "-device", "virtio-scsi-pci,id=disk0-bus"));
+  CHECK(has_pair(argv, "-device", "scsi-cd,bus=disk0-bus.0,drive=disk0"));
+  CHECK_FALSE(std::ranges::count(argv, "-vga"));
+  CHECK_FALSE(has_pair(argv, "-global", "ICH9-LPC.disable_s3=1"));
+
+  const auto board =
+      qemu_command({.arch = "arm64", .board = "raspi3b", .serial = "s", .arguments = {"-x"}});
+  CHECK(board == std::vector<std::string>{"qemu-system-aarch64", "-nodefaults", "-machine",
+                                          "raspi3b", "-display", "none", "-serial", "null",
+                                          "-serial", "s", "-x"});
+}
+
 TEST_CASE("boot: KVM brings the host's processor", "[verify]") {
   const auto argv = qemu_command({.kvm = true});
   CHECK(has_pair(argv, "-accel", "kvm"));
@@ -228,6 +248,11 @@ TEST_CASE("boot: artifacts are told by content", "[verify]") {
     CHECK_THAT(options.cmdline, Contains("console=ttyS0,115200"));
     CHECK(options.disks.empty());
   }
+  put(folder.path() / "arm/vmlinuz", 4096, 0x38, "ARM\x64");
+  ros::write_file(folder.path() / "arm/initrd", "");
+  options = added("arm");
+  CHECK(options.arch == "arm64");
+  CHECK_THAT(options.cmdline, Contains("console=ttyAMA0,115200"));
   BootOptions own{.cmdline = "mine"};
   add_artifact(own, folder.path() / "net");
   CHECK(own.cmdline == "mine");
