@@ -82,7 +82,7 @@ std::optional<ShortName> short_name(const std::string& path) {
            c == '-';
   };
   const auto mixed = [](const Case& found) { return found.upper && found.lower; };
-  if (base.empty() || base.size() > 8 || extension.size() > 3 ||
+  if (base.empty() || name.ends_with('.') || base.size() > 8 || extension.size() > 3 ||
       !std::ranges::all_of(base + extension, allowed) || mixed(case_of(base)) ||
       mixed(case_of(extension)))
     return std::nullopt;

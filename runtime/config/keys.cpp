@@ -240,6 +240,7 @@ const std::vector<Key> kKeys = {
     {"rancher.state.wait", boolean, "wait for it"},
     {"rancher.sysctl", text_map, "kernel parameters"},
     DOCKER_KEYS("rancher.system_docker"),
+    {"rancher.trial", boolean, "set by GRUB for a version that is on trial"},
     {"rancher.upgrade", any, "where new versions come from"},
 };
 
