@@ -32,8 +32,8 @@ enum class Format {
   vhd_zip,    // "vhd-zip": a fixed VHD in a zip archive
   vhdx,
   vhdx_zip,  // "vhdx-zip": in a zip archive
-  gce,  // a tarball of disk.raw
-  zip   // of the raw disk
+  gce,       // a tarball of disk.raw
+  zip        // of the raw disk
 };
 
 bool is_disk(Format format);  // of one with partitions, which has a `size`
