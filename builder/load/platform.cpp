@@ -294,7 +294,8 @@ const std::vector<std::pair<Format, std::string>>& formats() {
 
 const char* only_arch(Format format) {
   // The machine that an OVA describes is a PC.
-  return format == Format::ova ? "amd64" : nullptr;
+  if (format == Format::ova) return "amd64";
+  return format == Format::pi ? "arm64" : nullptr;
 }
 
 bool is_disk(Format format) {

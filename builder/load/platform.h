@@ -32,9 +32,9 @@ enum class Format {
   vhd_zip,    // "vhd-zip": a fixed VHD in a zip archive
   vhdx,
   vhdx_zip,  // "vhdx-zip": in a zip archive
-  gce,  // a tarball of disk.raw
-  zip,  // of the raw disk
-  pi    // zip of a Raspberry Pi's card
+  gce,       // a tarball of disk.raw
+  zip,       // of the raw disk
+  pi         // zip of a Raspberry Pi's card
 };
 
 bool is_disk(Format format);  // of one with partitions, which has a `size`

@@ -135,6 +135,7 @@ TEST_CASE("boot: every bus has its devices", "[verify]") {
   CHECK_THAT(device({.bus = Bus::ahci}, BootFirmware::uefi), !Contains("ich9-ahci"));
   CHECK_THAT(device({.bus = Bus::nvme}), Contains("-device nvme,serial=disk0,drive=disk0"));
   CHECK_THAT(device({.bus = Bus::pvscsi}), Contains("-device scsi-hd,bus=disk0-bus.0,drive=disk0"));
+  CHECK_THAT(device({.bus = Bus::virtio_scsi}), Contains("-device virtio-scsi-pci,id=disk0-bus"));
   CHECK_THAT(device({.bus = Bus::usb}),
              Contains("-device usb-storage,bus=disk0-bus.0,drive=disk0"));
   CHECK_THAT(device({.bus = Bus::cdrom}), Contains("readonly=on") && Contains("-device ide-cd"));
@@ -318,7 +319,8 @@ TEST_CASE("boot: QEMU boots from every bus and gives its status back", "[verify]
     CHECK(exit.status == 0x15 * 2 + 1);
     CHECK_THAT(ros::read_file(serial), Catch::EndsWith("OK\n"));
   };
-  for (const Bus bus : {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::virtio_scsi, Bus::pvscsi, Bus::usb})
+  for (const Bus bus :
+       {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::virtio_scsi, Bus::pvscsi, Bus::usb})
     boot(bus, bus != Bus::virtio);
 
   BootOptions options{.kvm = have_kvm(),
@@ -339,10 +341,11 @@ TEST_CASE("boot: QEMU takes every device under each firmware", "[verify]") {
   for (const auto firmware : {BootFirmware::bios, BootFirmware::uefi, BootFirmware::secure_boot}) {
     BootOptions options{.firmware = firmware, .nic = "e1000e", .serial = "null"};
     add_firmware(options, folder.path());
-    for (const Bus bus :
-         {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::virtio_scsi, Bus::pvscsi, Bus::usb, Bus::cdrom})
+    for (const Bus bus : {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::virtio_scsi,
+                          Bus::pvscsi, Bus::usb, Bus::cdrom})
       options.disks.push_back({.path = folder.path() / "d.img", .bus = bus});
-    for (const Bus bus : {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::virtio_scsi, Bus::pvscsi, Bus::usb})
+    for (const Bus bus :
+         {Bus::ide, Bus::ahci, Bus::nvme, Bus::virtio, Bus::virtio_scsi, Bus::pvscsi, Bus::usb})
       options.disks.push_back({.path = folder.path() / "d.img", .bus = bus, .read_only = true});
     // Everything is made, nothing runs.
     options.arguments = {"-S", "-monitor", "stdio"};
