@@ -22,7 +22,7 @@ class Root {
         "components: [main]\n"
         "tools: [mtools]\n");
     put("recipes/layers/base.yaml", "name: base\npackages: [bash, busybox]\n");
-    put("recipes/layers/runtime.yaml", "name: runtime\nruntime: true\n");
+    put("recipes/layers/runtime.yaml", "name: runtime\nruntime: true\nblock_size: 256KiB\n");
     put("platforms/amd64.yaml",
         "name: amd64\n"
         "description: PC\n"
