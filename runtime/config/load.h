@@ -8,6 +8,7 @@
 // the console. Nothing here throws because of what a user wrote.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,7 @@ Value parse_command_line(const Cmdline& line);
 // Changes the user's own layer (cloud-config.yml) with `change` and writes it in
 // one step. Refuses (Error, kind input) what does not validate afterwards, or
 // when the file that is there cannot be read.
+void change_user_config(const std::function<void(Value&)>& change, const fs::path& root = "/");
 void set_user_config(std::string_view path, Value value, const fs::path& root = "/");
 void merge_user_config(const Value& over, const fs::path& root = "/");
 

@@ -27,7 +27,7 @@ Action action_of(const std::string& name) {
 
 constexpr const char* kHelp =
     "usage: reboot | poweroff | halt [-f]\n"
-    "       shutdown [-r | -h | -H] [now]\n"
+    "       shutdown [-r | -h | -H] [now [MESSAGE]]\n"
     "\n"
     "Stops user containers, then system services, unmounts, and then reboots,\n"
     "powers off or halts.\n"
@@ -38,7 +38,9 @@ constexpr const char* kHelp =
 int power_verb(const std::string& name, const Arguments& arguments) {
   bool force = false;
   std::string action = name == "shutdown" ? "poweroff" : name;
+  bool message = false;  // all that follows the time, shutdown(8)
   for (const auto& argument : arguments) {
+    if (message) break;
     if (argument == "-f" || argument == "--force") {
       force = true;
     } else if (argument == "-r" || argument == "--reboot") {
@@ -51,7 +53,9 @@ int power_verb(const std::string& name, const Arguments& arguments) {
     } else if (argument == "--help") {
       std::fputs(kHelp, stdout);
       return 0;
-    } else if (name != "shutdown" || (argument != "now" && argument != "+0")) {
+    } else if (name == "shutdown" && (argument == "now" || argument == "+0")) {
+      message = true;
+    } else {
       throw Error{fmt::format("{}: unknown argument {}", name, argument), Error::Kind::usage}.hint(
           name + " --help");
     }
