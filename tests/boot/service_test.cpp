@@ -155,7 +155,7 @@ void check_mistakes(Guest& guest, const Servers& servers) {
   fails("ros service rm ntp", 2, "service ntp runs");
   guest.root(fmt::format("printf 'web:\\n  imagee: x\\n' > {}/wrong.yml", kConf));
   fails(fmt::format("ros service enable {}/wrong.yml", kConf), 2,
-        "wrong.yml:2:11: unknown key web.imagee");
+        "wrong.yml:2:3: unknown key web.imagee");
   guest.root(fmt::format("printf 'console: {{image: x}}\\n' > {}/wrong.yml", kConf));
   fails(fmt::format("ros service enable {}/wrong.yml", kConf), 2, "would replace service console");
   guest.root(fmt::format("printf 'none: {{image: {}/none}}\\n' > {}/none.yml",
