@@ -114,12 +114,17 @@ std::optional<Index> Catalogue::index_of(const Repository& repository, Reach rea
 std::vector<std::string> Catalogue::names(Reach reach, std::vector<std::string>& problems) const {
   std::set<std::string> all;
   for (const auto& repository : repositories_) {
+    std::optional<Index> index;
     try {
-      if (const auto index = index_of(repository, reach))
-        for (const auto& [name, digest] : *index) all.insert(name);
+      index = index_of(repository, reach);
     } catch (const Error& error) {
       problems.push_back(fmt::format("catalogue {}: {}", repository.name, error.what()));
+      // What was kept still counts.
+      if (reach == Reach::anew && is_url(repository.place))
+        index = index_of(repository, Reach::here);
     }
+    if (!index) continue;
+    for (const auto& [name, digest] : *index) all.insert(name);
   }
   return {all.begin(), all.end()};
 }

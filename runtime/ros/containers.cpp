@@ -147,7 +147,8 @@ std::vector<std::string> collect_containers(const Docker& docker,
                                             const std::vector<Service>& services) {
   std::vector<std::string> removed;
   std::set<std::string> images{kSystemImage};
-  for (const auto& service : services) images.insert(service.spec.image);
+  for (const auto& service : services)
+    if (service.system) images.insert(service.spec.image);
   for (const auto& container : docker.list(true, kServiceLabel)) {
     const auto name = container.labels.find(kServiceLabel);
     if (name == container.labels.end() || container.running() ||

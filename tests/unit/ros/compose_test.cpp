@@ -171,6 +171,8 @@ TEST_CASE("catalogue: what a server gave is kept and used without it") {
                     Contains("a map of services is expected"));
   CHECK(included(Reach::here, 0) == 2);
   server.clear();
+  CHECK(Catalogue{config, cache.path()}.names(Reach::anew, problems).size() == 2);
+  CHECK(problems.size() == 1);
   CHECK_THROWS_WITH((Catalogue{config, cache.path()}.define("web", Reach::anew)),
                     Contains("index.yml cannot be fetched: the server answered 404"));
 }
