@@ -37,11 +37,13 @@ using enum KeyType;
 
 // A system service, in the words of Compose (version 1).
 #define SERVICE_KEYS(prefix)                                                                     \
-  {prefix ".cap_add", texts, "capabilities added"},                                              \
+  {prefix ".build", any, "folder its image is built from, or context, dockerfile and args"},     \
+      {prefix ".cap_add", texts, "capabilities added"},                                          \
       {prefix ".cap_drop", texts, "capabilities dropped"},                                       \
       {prefix ".cgroupns", text, "cgroup namespace: host or private"},                           \
       {prefix ".command", texts, "command and arguments"},                                       \
       {prefix ".container_name", text, "name of the container when not the service's"},          \
+      {prefix ".depends_on", texts, "services that are started before it"},                      \
       {prefix ".devices", texts, "devices given to it"}, {prefix ".dns", texts, "name servers"}, \
       {prefix ".entrypoint", texts, "replaces the image's entry point"},                         \
       {prefix ".environment", pairs, "environment variables"},                                   \
@@ -53,12 +55,13 @@ using enum KeyType;
       {prefix ".log_opt", text_map, "options of the log driver"},                                \
       {prefix ".mem_limit", text, "most memory it may use"},                                     \
       {prefix ".net", text, "network: host, none, bridge"},                                      \
+      {prefix ".network_mode", text, "the same as net"},                                         \
       {prefix ".oom_score_adj", integer, "how likely it is killed when memory runs out"},        \
       {prefix ".pid", text, "process namespace: host"},                                          \
       {prefix ".ports", texts, "published ports"},                                               \
       {prefix ".privileged", boolean, "all rights on the host"},                                 \
       {prefix ".read_only", boolean, "its root file system cannot be written"},                  \
-      {prefix ".restart", text, "always, on-failure or no"},                                     \
+      {prefix ".restart", text, "always, unless-stopped, on-failure or no"},                     \
       {prefix ".security_opt", texts, "security options"},                                       \
       {prefix ".stdin_open", boolean, "keep its input open"},                                    \
       {prefix ".stop_signal", text, "signal that stops it"},                                     \
@@ -170,7 +173,7 @@ const std::vector<Key> kKeys = {
     DOCKER_KEYS("rancher.docker"),
     {"rancher.environment", text_map, "variables for services and their definitions"},
     {"rancher.force_console_rebuild", boolean, "make the console anew at each boot"},
-    {"rancher.http_load_retries", integer, "attempts to fetch a definition"},
+    {"rancher.http_load_retries", integer, "attempts to fetch a definition, 6 when not given"},
     {"rancher.hypervisor_service", boolean, "run the agent of the hypervisor found"},
     {"rancher.log", boolean, "log boot messages"},
     {"rancher.modules", texts, "kernel modules to load, with parameters after a blank"},
@@ -206,14 +209,17 @@ const std::vector<Key> kKeys = {
     {"rancher.registry_auths.*.email", text, "accepted, has no effect"},
     {"rancher.registry_auths.*.password", text, "password or token"},
     {"rancher.registry_auths.*.username", text, "name of the user"},
-    {"rancher.repositories", any, "catalogues of services"},
+    {"rancher.repositories", section, "catalogues of services, by a name of your choice"},
+    {"rancher.repositories.*", section, "a catalogue"},
+    {"rancher.repositories.*.url", text, "its folder, or the http or https URL of one"},
     {"rancher.resize_device", text, "disk whose last partition grows at boot, or that partition"},
     {"rancher.restart_services", texts, "services restarted before the console starts"},
 
     {"rancher.services", section, "system services"},
     {"rancher.services.*", section, "a system service"},
     SERVICE_KEYS("rancher.services.*"),
-    {"rancher.services_include", bool_map, "services switched on or off"},
+    {"rancher.services_include", bool_map,
+     "services switched on or off: names of a catalogue, files, URLs"},
     {"rancher.shutdown_timeout", integer, "seconds that services have to stop"},
 
     {"rancher.ssh", section, "the ssh server"},

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 
 #include "runtime/base/cmdline.h"
 #include "runtime/base/text.h"
@@ -28,28 +27,19 @@ void add_tree(Config& config, Value tree) {
   if (tree.is_map()) merge(config.tree, tree);
 }
 
-fs::path user_config(const fs::path& root) { return root / kConfigFolder / "cloud-config.yml"; }
-
-void change_user_config(const fs::path& root, const std::function<void(Value&)>& change) {
-  const auto path = user_config(root);
-  const FileLock lock{root / kConfigFolder / ".lock"};
-  Value tree = Value::map();
-  if (const auto text = try_read_file(path)) tree = parse_yaml(normalised(*text), path.string());
-  if (tree.is_null()) tree = Value::map();
-  std::vector<Error> before;
-  Value copy = tree;
-  validate(copy, before);
-  change(tree);
-  copy = tree;
-  std::vector<Error> after;
-  validate(copy, after);
-  if (after.size() > before.size()) {
-    Problems all;
-    for (const auto& error : after) all.add(error);
-    all.throw_if_any();
+// By name; hidden files are not among them.
+std::vector<fs::path> documents_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  boost::system::error_code ignored;
+  for (fs::directory_iterator it{folder, ignored}, end; it != end; it.increment(ignored)) {
+    const auto name = it->path().filename().string();
+    if (!name.starts_with('.') && name.ends_with(".yml")) files.push_back(it->path());
   }
-  write_file_atomically(path, "#cloud-config\n" + to_yaml(tree), 0600);
+  std::sort(files.begin(), files.end());
+  return files;
 }
+
+fs::path user_config(const fs::path& root) { return root / kConfigFolder / "cloud-config.yml"; }
 
 // A value is YAML when it is written as a list or map; anything else is taken
 // as it stands, so that colons and question marks need no quotes.
@@ -170,17 +160,11 @@ Config load_config(const fs::path& root, ConfigLayers layers) {
       add_layer(config, substitute(*text, metadata), path.string());
   };
   if (layers.defaults) {
-    for (const char* file : {kOsConfig, kPlatformConfig, kOemConfig}) add_file(root / file);
+    add_file(root / kOsConfig);
+    for (const auto& file : documents_in(root / kOsConfigFolder)) add_file(file);
+    for (const char* file : {kPlatformConfig, kOemConfig}) add_file(root / file);
   }
-  std::vector<fs::path> files;
-  boost::system::error_code ignored;
-  for (fs::directory_iterator it{root / kConfigFolder / "cloud-config.d", ignored}, end; it != end;
-       it.increment(ignored)) {
-    const auto name = it->path().filename().string();
-    if (!name.starts_with('.') && name.ends_with(".yml")) files.push_back(it->path());
-  }
-  std::sort(files.begin(), files.end());
-  for (const auto& file : files) add_users(file);
+  for (const auto& file : documents_in(root / kConfigFolder / "cloud-config.d")) add_users(file);
   add_users(user_config(root));
 
   if (layers.command_line) {
@@ -220,13 +204,34 @@ Value parse_command_line(const Cmdline& line) {
   return tree;
 }
 
+void change_user_config(const std::function<void(Value&)>& change, const fs::path& root) {
+  const auto path = user_config(root);
+  const FileLock lock{root / kConfigFolder / ".lock"};
+  Value tree = Value::map();
+  if (const auto text = try_read_file(path)) tree = parse_yaml(normalised(*text), path.string());
+  if (tree.is_null()) tree = Value::map();
+  std::vector<Error> before;
+  Value copy = tree;
+  validate(copy, before);
+  change(tree);
+  copy = tree;
+  std::vector<Error> after;
+  validate(copy, after);
+  if (after.size() > before.size()) {
+    Problems all;
+    for (const auto& error : after) all.add(error);
+    all.throw_if_any();
+  }
+  write_file_atomically(path, "#cloud-config\n" + to_yaml(tree), 0600);
+}
+
 void set_user_config(std::string_view path, Value value, const fs::path& root) {
   require_key(path);
-  change_user_config(root, [&](Value& tree) { tree.set_path(path, std::move(value)); });
+  change_user_config([&](Value& tree) { tree.set_path(path, std::move(value)); }, root);
 }
 
 void merge_user_config(const Value& over, const fs::path& root) {
-  change_user_config(root, [&](Value& tree) { merge(tree, over); });
+  change_user_config([&](Value& tree) { merge(tree, over); }, root);
 }
 
 }  // namespace ros

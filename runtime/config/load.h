@@ -1,6 +1,6 @@
 // The configuration of the running system, put together from its layers:
-// os-config.yml, platform.yml, oem-config.yml, cloud-config.d/*.yml, cloud-config.yml, kernel
-// command line. In files of cloud-config.d and in cloud-config.yml $public_ipv4, $private_ipv4,
+// os-config.yml, os-config.d/*.yml, platform.yml, oem-config.yml, cloud-config.d/*.yml,
+// cloud-config.yml, kernel command line. In files of cloud-config.d and in cloud-config.yml $public_ipv4, $private_ipv4,
 // $public_ipv6 and $private_ipv6 stand for what the metadata says. Derived from the whole, where
 // nothing else is set: proxies in rancher.environment, EXTRA_CMDLINE, debug of the engines.
 //
@@ -8,6 +8,7 @@
 // the console. Nothing here throws because of what a user wrote.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,13 +35,14 @@ struct Config {
 std::vector<std::pair<std::string, std::string>> as_pairs(const Value& value);
 
 inline constexpr const char* kOsConfig = "usr/share/ros/os-config.yml";
+inline constexpr const char* kOsConfigFolder = "usr/share/ros/os-config.d";  // of layers
 inline constexpr const char* kPlatformConfig = "usr/share/ros/platform.yml";
 inline constexpr const char* kOemConfig = "usr/share/ros/oem/oem-config.yml";
 inline constexpr const char* kConfigFolder = "var/lib/rancher/conf";
 
 // What `layers` takes in; `root` is prefixed to the paths above.
 struct ConfigLayers {
-  bool defaults = true;  // os-config.yml, platform.yml, oem-config.yml
+  bool defaults = true;  // os-config.yml, os-config.d/*.yml, platform.yml, oem-config.yml
   bool command_line = true;
 };
 
@@ -55,6 +57,7 @@ Value parse_command_line(const Cmdline& line);
 // Changes the user's own layer (cloud-config.yml) with `change` and writes it in
 // one step. Refuses (Error, kind input) what does not validate afterwards, or
 // when the file that is there cannot be read.
+void change_user_config(const std::function<void(Value&)>& change, const fs::path& root = "/");
 void set_user_config(std::string_view path, Value value, const fs::path& root = "/");
 void merge_user_config(const Value& over, const fs::path& root = "/");
 

@@ -243,7 +243,12 @@ void require_key(std::string_view path) {
   }
 }
 
-void validate(Value& tree, std::vector<Error>& problems) {
+void validate(Value& tree, std::vector<Error>& problems) { validate(tree, "", problems); }
+
+void validate(Value& tree, std::string_view at, std::vector<Error>& problems) {
+  const SchemaNode* node = &schema();
+  for (const auto& name : at.empty() ? std::vector<std::string>{} : split(at, '.'))
+    node = node->child(name);
   if (tree.is_null()) return;
   if (!tree.is_map()) {
     problems.push_back(
@@ -251,7 +256,7 @@ void validate(Value& tree, std::vector<Error>& problems) {
     tree = Value::map();
     return;
   }
-  check_members(tree, schema(), "", problems);
+  check_members(tree, *node, "", problems);
 }
 
 }  // namespace ros

@@ -218,8 +218,34 @@ void Docker::restart(const std::string& id, int seconds) const {
        "restart " + id);
 }
 
-void Docker::remove(const std::string& id) const {
-  call("DELETE", "/containers/" + percent_encode(id) + "?force=1", {}, {204, 404}, "remove " + id);
+void Docker::kill(const std::string& id, const std::string& signal) const {
+  call("POST", "/containers/" + percent_encode(id) + "/kill?signal=" + percent_encode(signal), {},
+       {204, 409}, "kill " + id);
+}
+
+void Docker::remove(const std::string& id, bool volumes) const {
+  call("DELETE", fmt::format("/containers/{}?force=1&v={}", percent_encode(id), volumes ? 1 : 0),
+       {}, {204, 404}, "remove " + id);
+}
+
+std::vector<Image> Docker::images() const {
+  std::vector<Image> images;
+  const Json json = parse(call("GET", "/images/json", {}, {200}, "list images").body);
+  for (const auto& item : json) {
+    Image image{text_of(item, "Id"), {}};
+    if (item.is_object() && item.contains("RepoTags") && item["RepoTags"].is_array()) {
+      for (const auto& tag : item["RepoTags"])
+        if (tag.is_string()) image.tags.push_back(tag.get<std::string>());
+    }
+    images.push_back(std::move(image));
+  }
+  return images;
+}
+
+bool Docker::remove_image(const std::string& id) const {
+  return call("DELETE", "/images/" + percent_encode(id) + "?force=0", {}, {200, 404, 409},
+              "remove image " + id)
+             .status != 409;
 }
 
 int Docker::wait(const std::string& id) const {

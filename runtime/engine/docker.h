@@ -47,6 +47,11 @@ struct Container {
   bool running() const { return state == "running"; }
 };
 
+struct Image {
+  std::string id;
+  std::vector<std::string> tags;
+};
+
 struct ContainerState {
   std::string id, status;
   bool running = false;
@@ -76,8 +81,13 @@ class Docker {
   void start(const std::string& id) const;  // running already is fine
   void stop(const std::string& id, int seconds) const;
   void restart(const std::string& id, int seconds) const;
-  void remove(const std::string& id) const;  // by force; absent is fine
-  int wait(const std::string& id) const;     // blocks; the exit status
+  void kill(const std::string& id, const std::string& signal) const;  // ended already is fine
+  // By force, with its anonymous volumes when asked for; absent is fine.
+  void remove(const std::string& id, bool volumes = false) const;
+  std::vector<Image> images() const;
+  // False when something uses it.
+  bool remove_image(const std::string& id) const;
+  int wait(const std::string& id) const;  // blocks; the exit status
   // Unpacks a tar archive over the container's files, those of its mounts too.
   void put_archive(const std::string& id, std::string_view tar) const;
   // Calls `sink` with (stream 1 or 2, bytes) until the log ends.

@@ -14,6 +14,7 @@
 #include "runtime/base/text.h"
 #include "runtime/config/load.h"
 #include "runtime/config/schema.h"
+#include "runtime/ros/catalogue.h"
 #include "runtime/ros/json_schema.h"
 #include "runtime/ros/options.h"
 #include "runtime/ros/services.h"
@@ -189,6 +190,7 @@ int print_images(Arguments arguments) {
   }
   std::set<std::string> images;
   std::vector<std::string> ignored;
+  include_services(config, Reach::here, ignored);
   for (const auto& service : services_of(config, ignored)) images.insert(service.spec.image);
   print(join({images.begin(), images.end()}, " ") + "\n");
   return 0;

@@ -14,10 +14,10 @@ namespace ros {
 namespace {
 
 constexpr std::array<Agent, 4> kAgents{
-    {{"open-vm-tools", Hypervisor::vmware, "usr/bin/vmtoolsd"},
-     {"hyperv-vm-tools", Hypervisor::hyperv, "usr/sbin/hv_kvp_daemon"},
-     {"hyperv-vss", Hypervisor::hyperv, "usr/sbin/hv_vss_daemon"},
-     {"qemu-guest-agent", Hypervisor::kvm, "usr/sbin/qemu-ga"}}};
+    {{"open-vm-tools", Hypervisor::vmware},
+     {"hyperv-vm-tools", Hypervisor::hyperv},
+     {"hyperv-vss", Hypervisor::hyperv},
+     {"qemu-guest-agent", Hypervisor::kvm}}};
 
 // Device 3 of the virtio specification, "console". Without it nobody can ask the agent anything.
 bool has_virtio_serial(const fs::path& root) {
@@ -68,7 +68,7 @@ Hypervisor find_hypervisor(const fs::path& root) {
 }
 
 bool is_wanted(const Agent& agent, const fs::path& root) {
-  return fs::exists(root / agent.program) && find_hypervisor(root) == agent.hypervisor &&
+  return find_hypervisor(root) == agent.hypervisor &&
          (agent.hypervisor != Hypervisor::kvm || has_virtio_serial(root));
 }
 

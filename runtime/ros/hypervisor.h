@@ -22,11 +22,10 @@ Hypervisor find_hypervisor(const fs::path& root = "/");
 struct Agent {
   const char* service;
   Hypervisor hypervisor;
-  const char* program;  // in a layer agent-…, which only images of its platform have
 };
 // nullptr for a service that is no agent.
 const Agent* find_agent(const std::string& service);
-// Its hypervisor and its program are there, and, of QEMU's, the serial device it speaks through.
+// Its hypervisor is there, and, of QEMU's, the serial device it speaks through.
 bool is_wanted(const Agent& agent, const fs::path& root = "/");
 
 }  // namespace ros

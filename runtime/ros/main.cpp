@@ -21,7 +21,8 @@ constexpr const char* kHelp =
     "usage: ros COMMAND\n"
     "\n"
     "  config    show and change the configuration (get, set, merge, export, …)\n"
-    "  service   the system services (list, ps, logs, restart, stop, start)\n"
+    "  service   services (list, enable, disable, ps, logs, up, down, restart, …)\n"
+    "  logs      of the system, the engines, the kernel and the services\n"
     "  os        the system itself (status, list, upgrade, rollback, gc)\n"
     "  install   puts the system on a disk\n"
     "\n"
@@ -44,6 +45,7 @@ const std::map<std::string, Verb>& verbs() {
       {"c", config_verb},
       {"service", service_verb},
       {"s", service_verb},
+      {"logs", logs_verb},
       {"os", os_verb},
       {"install", install_verb},
       {"reboot", power("reboot")},
@@ -71,7 +73,7 @@ const std::map<std::string, Verb>& verbs() {
 
 int dispatch(const std::string& called_as, Arguments arguments) {
   if (called_as != "config" && called_as != "c" && called_as != "s" && called_as != "os" &&
-      called_as != "install") {
+      called_as != "install" && called_as != "logs") {
     const auto named = verbs().find(called_as);
     if (named != verbs().end()) return named->second(arguments);
   }
@@ -84,8 +86,8 @@ int dispatch(const std::string& called_as, Arguments arguments) {
   const auto found = verbs().find(arguments[0]);
   if (found == verbs().end()) {
     unknown_word("ros", arguments[0],
-                 {"config", "service", "os", "install", "reboot", "poweroff", "halt", "shutdown",
-                  "wait-for-docker", "--help", "--version"});
+                 {"config", "service", "logs", "os", "install", "reboot", "poweroff", "halt",
+                  "shutdown", "wait-for-docker", "--help", "--version"});
   }
   arguments.erase(arguments.begin());
   return found->second(arguments);

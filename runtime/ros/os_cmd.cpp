@@ -9,6 +9,8 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/config/load.h"
+#include "runtime/ros/catalogue.h"
+#include "runtime/ros/containers.h"
 #include "runtime/ros/datasource.h"
 #include "runtime/ros/options.h"
 #include "runtime/ros/upgrade.h"
@@ -33,7 +35,8 @@ constexpr const char* kHelp =
     "           --no-reboot           the next start is of the new version\n"
     "           -a, --append WORDS    more for the kernel's command line; kept by upgrades\n"
     "       ros os rollback [-f] [--no-reboot]    to the version before\n"
-    "       ros os gc                     removes all but the current and the previous version\n"
+    "       ros os gc                     removes all but the current and the previous version,\n"
+    "                                     and containers and images of services that are gone\n"
     "\n"
     "A version that does not become ready is left by itself; `ros os status` says why.\n";
 
@@ -156,9 +159,22 @@ int rollback(Arguments arguments) {
   return go(medium, back, reboot);
 }
 
+// Containers and images of services that are gone, and, on a disk, versions that nothing needs.
 int collect_garbage(const Arguments& arguments) {
   require_root();
   expect_words(arguments, 0, 0, "ros os gc");
+  Config config = load_config();
+  std::vector<std::string> problems;
+  for (const auto& name : include_services(config, Reach::here, problems))
+    problems.push_back(name + " of rancher.services_include has not been fetched yet");
+  const auto services = services_of(config, problems);
+  // A service whose definition cannot be read must not lose its container.
+  Problems unclear;
+  for (const auto& problem : problems) unclear.add(Error{problem, Error::Kind::input});
+  unclear.throw_if_any();
+  for (const auto& what : collect_containers(Docker{kSystemDocker}, services))
+    fmt::print("removed {}\n", what);
+  if (!has_boot_disk()) return 0;
   WritableMedium medium{boot_disk()};
   const BootState state = load_boot_state(medium.folder());
   for (const auto& path :

@@ -122,7 +122,9 @@ int power_verb(const std::string& name, const Arguments& arguments) {
   std::optional<std::time_t> when;
   std::string message;  // for those who are logged in
   for (const auto& argument : arguments) {
-    if (argument == "-f" || argument == "--force") {
+    if (timed && when) {  // all that follows the time, shutdown(8)
+      message += " " + argument;
+    } else if (argument == "-f" || argument == "--force") {
       force = true;
     } else if (argument == "-r" || argument == "--reboot") {
       action = "reboot";
@@ -136,8 +138,6 @@ int power_verb(const std::string& name, const Arguments& arguments) {
     } else if (argument == "--help") {
       std::fputs(kHelp, stdout);
       return 0;
-    } else if (timed && when) {
-      message += " " + argument;
     } else if (const auto time = timed ? shutdown_time(argument, now) : std::nullopt) {
       when = time;
     } else {

@@ -1,30 +1,56 @@
-// `ros service`: the system services, which are containers of system Docker.
+// `ros service`: the system services, which are containers of system Docker, and those of user
+// Docker that the configuration has.
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <map>
+#include <set>
 
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/base/text.h"
-#include "runtime/ros/services.h"
+#include "runtime/ros/catalogue.h"
+#include "runtime/ros/containers.h"
+#include "runtime/ros/options.h"
 #include "runtime/ros/supervisor.h"
 #include "runtime/ros/verbs.h"
+#include "runtime/ros/watch.h"
 
 namespace ros {
 namespace {
 
 constexpr const char* kHelp =
-    "usage: ros service list                       every service of the configuration\n"
-    "       ros service ps                         their containers\n"
+    "usage: ros service list [-a] [-u]           services that can be switched on, and which are\n"
+    "           -a, --all     the system's own, too\n"
+    "           -u, --update  asks the catalogues anew\n"
+    "       ros service enable NAME...           from the next boot on, or from `up` on; NAME is\n"
+    "                                            one of `list`, a file or a URL\n"
+    "       ros service disable NAME...          the opposite\n"
+    "       ros service delete NAME...           as if nobody had ever said either\n"
+    "\n"
+    "       ros service ps [-q] [NAME...]        their containers; -q: the IDs only\n"
     "       ros service logs [-f] [--lines N] NAME\n"
+    "       ros service up [--force-recreate | --no-recreate] [--no-build] [--foreground]\n"
+    "                      [NAME...]             starts them, in new containers where the\n"
+    "                                            definition has changed\n"
+    "       ros service start [--foreground] NAME...\n"
+    "       ros service stop [-t SECONDS] NAME...    until it is started, or the next boot\n"
     "       ros service restart [-t SECONDS] NAME...\n"
-    "       ros service stop [-t SECONDS] NAME...  until it is started, or the next boot\n"
-    "       ros service start NAME...\n";
+    "       ros service kill [-s SIGNAL] NAME...\n"
+    "       ros service down [-t SECONDS] NAME...    stops them and removes their containers\n"
+    "       ros service rm [-f] [-v] NAME...     removes containers that do not run; -f: all\n"
+    "           -v            and their volumes\n"
+    "       ros service create [--force-recreate | --no-recreate] [--no-build] NAME...\n"
+    "       ros service pull [--ignore-pull-failures] [NAME...]\n"
+    "       ros service build [--no-cache] [--force-rm] [--pull] [NAME...]\n";
+
+using Services = std::vector<Service>;
 
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
+void say(const std::string& line) { fmt::print(stderr, "{}\n", line); }
 
 void print_table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
@@ -41,122 +67,443 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
   }
 }
 
-const Service& find_service(const std::vector<Service>& services, const std::string& name) {
-  std::vector<std::string> names;
-  for (const auto& service : services) {
-    if (service.name == name) return service;
-    names.push_back(service.name);
-  }
-  unknown_word("ros service", name, names);
-}
-
-// SECONDS of -t, which is taken out of `arguments`.
-int take_number(Arguments& arguments, std::initializer_list<std::string_view> names,
+// The value of an option as a number that is not negative.
+int take_number(Arguments& arguments, std::string_view brief, std::string_view name,
                 int otherwise) {
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (std::find(names.begin(), names.end(), arguments[i]) == names.end()) continue;
-    int number = 0;
-    const std::string text = i + 1 < arguments.size() ? arguments[i + 1] : "";
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (code != std::errc{} || end != text.data() + text.size() || number < 0) {
-      throw Error{arguments[i] + " needs a number", Error::Kind::usage};
-    }
-    arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(i),
-                    arguments.begin() + static_cast<std::ptrdiff_t>(i) + 2);
-    return number;
-  }
-  return otherwise;
+  const std::string text = take_option(arguments, brief, name);
+  if (text.empty()) return otherwise;
+  int number = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (code != std::errc{} || end != text.data() + text.size() || number < 0)
+    throw Error{fmt::format("{} needs a number, not {}", name, text), Error::Kind::usage};
+  return number;
 }
 
-int list(const Config& config, const std::vector<Service>& services) {
-  if (const Value* table = config.find("rancher.services")) {
-    for (const auto& member : table->members()) {
-      const bool on = std::any_of(services.begin(), services.end(), [&](const Service& service) {
-        return service.name == member.first;
-      });
-      print(fmt::format("{:<9} {}\n", on ? "enabled" : "disabled", member.first));
+// What is left must be names.
+void expect_names(const Arguments& names, const std::string& verb, std::size_t least) {
+  expect_words(names, least, std::max<std::size_t>(names.size(), least), "ros service " + verb);
+}
+
+Config included_config() {
+  Config config = load_config();
+  std::vector<std::string> problems;
+  include_services(config, Reach::here, problems);
+  for (const auto& problem : problems) say("ros: " + problem);
+  return config;
+}
+
+Services services_now() {
+  std::vector<std::string> said_at_boot;
+  return services_of(included_config(), said_at_boot);
+}
+
+// Containers of services that the configuration has no more.
+Services services_left(const Services& services) {
+  Services left;
+  for (const bool system : {true, false}) {
+    if (!system && !fs::exists(kUserDocker)) continue;
+    const Docker docker{system ? kSystemDocker : kUserDocker};
+    for (const auto& container : docker.list(true, kServiceLabel)) {
+      Service service;
+      service.name = container.labels.at(kServiceLabel);
+      service.container = container.name;
+      service.system = system;
+      service.spec.image = container.image;
+      if (std::ranges::count(services, service.name, &Service::name) == 0) left.push_back(service);
     }
   }
+  return left;
+}
+
+enum class Left { ignored, found };
+
+// The services of these names, in their order; all when there are none. Throws Error with a
+// suggestion.
+Services choose(const Arguments& names, const Services& services, Left left = Left::ignored) {
+  if (names.empty()) return services;
+  Services known = services;
+  if (left == Left::found) {
+    for (auto& service : services_left(services)) known.push_back(std::move(service));
+  }
+  std::vector<std::string> all;
+  for (const auto& service : known) all.push_back(service.name);
+  Services chosen;
+  for (const auto& name : names) {
+    if (std::ranges::count(all, name) > 0) continue;
+    std::vector<std::string> ignored;
+    const auto offered = Catalogue{load_config()}.names(Reach::here, ignored);
+    if (std::ranges::count(offered, name) > 0)
+      throw Error{fmt::format("service {} is not switched on", name), Error::Kind::usage}.hint(
+          "ros service enable " + name);
+    unknown_word("ros service", name, all);
+  }
+  std::ranges::copy_if(known, std::back_inserter(chosen), [&](const Service& service) {
+    return std::ranges::count(names, service.name) > 0;
+  });
+  return chosen;
+}
+
+// --- which services there are -------------------------------------------------
+
+int list(Arguments arguments) {
+  const bool all = take_flag(arguments, "-a", "--all");
+  const bool update = take_flag(arguments, "-u", "--update");
+  expect_words(arguments, 0, 0, "ros service list");
+  const Config config = load_config();
+  std::vector<std::string> problems;
+  std::map<std::string, bool> on;
+  for (const auto& name : Catalogue{config}.names(update ? Reach::anew : Reach::here, problems))
+    on[name] = false;
+  std::vector<std::string> said_at_boot;
+  for (const auto& service : services_of(config, said_at_boot))  // an agent that was found
+    if (on.contains(service.name)) on[service.name] = true;
+  const Value* own = config.find("rancher.services");
+  for (const auto& member : own ? own->members() : std::vector<Value::Member>{})
+    if (all) on[member.first] = true;
+  const Value* include = config.find("rancher.services_include");
+  for (const auto& [name, value] : include ? include->members() : std::vector<Value::Member>{})
+    if (all || !own || !own->find(name) || on.contains(name))
+      on[name] = value.as_bool().value_or(false);
+  for (const auto& [name, enabled] : on)
+    print(fmt::format("{:<9} {}\n", enabled ? "enabled" : "disabled", name));
+  for (const auto& problem : problems) say("ros: " + problem);
+  return problems.empty() ? 0 : 1;
+}
+
+// A file must be there at the next boot.
+void check_kept(const std::string& name) {
+  const std::string folder = fs::path{"/"}.append(kConfigFolder).string() + "/";
+  if (name.starts_with('/') && !fs::path{name}.lexically_normal().string().starts_with(folder))
+    throw Error{name + " may be gone after a reboot", Error::Kind::usage}.hint("keep it in " +
+                                                                               folder);
+}
+
+void switch_services(const Arguments& names, bool on) {
+  Value include = Value::map();
+  for (const auto& name : names) include.set(name, Value::boolean(on));
+  Value tree;
+  tree.set_path("rancher.services_include", std::move(include));
+  merge_user_config(tree);
+  request_reload();
+}
+
+Value include_map(const Arguments& names, Value map) {
+  for (const auto& name : names) map.set(name, Value::boolean(true));
+  return map;
+}
+
+// Everything is checked and fetched before anything is switched.
+int enable(const Arguments& names) {
+  expect_names(names, "enable", 1);
+  for (const auto& name : names) check_kept(name);
+  Config config = included_config();
+  std::vector<std::string> problems;
+  const Services before = services_of(config, problems);
+  problems.clear();
+  const Value* found = config.find("rancher.services_include");
+  const Value switched = found ? *found : Value::map();
+  config.tree.set_path("rancher.services_include", include_map(names, Value::map()));
+  include_services(config, Reach::missing, problems);
+  Problems all;
+  for (const auto& problem : problems) all.add(Error{problem, Error::Kind::input});
+  all.throw_if_any();
+  config.tree.set_path("rancher.services_include", include_map(names, switched));
+  for (const auto& service : services_of(config, problems)) {
+    if (std::ranges::count(before, service.name, &Service::name) > 0) continue;
+    if (!service.system) wait_for_engine(kUserDocker);
+    if (!has_image(Docker{service.engine()}, service)) provide_image(service, {});
+  }
+  switch_services(names, true);
   return 0;
 }
 
-int ps(const std::vector<Service>& services) {
+// Something that can be switched: the configuration or a catalogue knows it.
+void check_known(const Arguments& names) {
+  const Config config = load_config();
+  std::vector<std::string> problems;
+  auto known = Catalogue{config}.names(Reach::here, problems);
+  for (const char* key : {"rancher.services", "rancher.services_include"}) {
+    const Value* value = config.find(key);
+    for (const auto& member : value ? value->members() : std::vector<Value::Member>{})
+      known.push_back(member.first);
+  }
+  for (const auto& name : names)
+    if (std::ranges::count(known, name) == 0) unknown_word("ros service", name, known);
+}
+
+int disable(const Arguments& names) {
+  expect_names(names, "disable", 1);
+  check_known(names);
+  switch_services(names, false);
+  return 0;
+}
+
+int forget(const Arguments& names) {
+  expect_names(names, "delete", 1);
+  check_known(names);
+  change_user_config([&](Value& tree) {
+    const Value* include = tree.find_path("rancher.services_include");
+    if (!include) return;
+    Value left = *include;  // names may have dots: no path leads to them
+    std::erase_if(left.members(), [&](const Value::Member& member) {
+      return std::ranges::count(names, member.first) > 0;
+    });
+    tree.set_path("rancher.services_include", std::move(left));
+  });
+  request_reload();
+  return 0;
+}
+
+// --- what became of them ------------------------------------------------------
+
+// One row of `ps`. A service that keeps ending is not what its container happens to be just now.
+std::vector<std::string> row_of(const Service& service, const Container* container) {
+  const std::string id = container ? container->id.substr(0, 12) : "-";
+  std::string state = container ? container->state : "absent";
+  std::string status = container ? container->status : "-";
+  const auto failure = failure_of(service.name);
+  if (fs::exists(fs::path{kStoppedFolder} / service.name)) {
+    state = "stopped";
+  } else if (failure && state == "running") {
+    status += fmt::format(", after {} failure{}", failure->count, failure->count > 1 ? "s" : "");
+  } else if (failure && service.schedule.empty()) {
+    state = "backoff";
+    status = fmt::format("{}: {} times in a row, again within {} s", failure->why, failure->count,
+                         failure->pause);
+  } else if (!service.schedule.empty() && state != "running") {
+    state = "scheduled";
+  }
+  return {service.name, state, status, id, service.spec.image};
+}
+
+int ps(Arguments names) {
+  const bool quiet = take_flag(names, "-q", "--quiet");
+  expect_names(names, "ps", 0);
+  const Services configured = services_now();
+  Services services = choose(names, configured, Left::found);
+  if (names.empty()) {
+    for (auto& service : services_left(configured)) services.push_back(std::move(service));
+  }
   const auto containers = Docker{kSystemDocker}.list(true);
+  const bool users = std::ranges::count(services, false, &Service::system) > 0;
+  const auto user_containers =
+      users && fs::exists(kUserDocker) ? Docker{kUserDocker}.list(true) : std::vector<Container>{};
   std::vector<std::vector<std::string>> rows{{"NAME", "STATE", "STATUS", "CONTAINER", "IMAGE"}};
   for (const auto& service : services) {
-    if (!service.system) continue;
-    const auto found = std::find_if(containers.begin(), containers.end(), [&](const auto& item) {
-      return item.name == service.container;
-    });
-    if (found == containers.end()) {
-      rows.push_back({service.name, "absent", "-", "-", service.spec.image});
+    const auto& all = service.system ? containers : user_containers;
+    const auto found = std::ranges::find(all, service.container, &Container::name);
+    const Container* container = found == all.end() ? nullptr : &*found;
+    if (!quiet) {
+      rows.push_back(row_of(service, container));
+    } else if (container) {
+      print(container->id + "\n");
+    }
+  }
+  if (!quiet) print_table(rows);
+  return 0;
+}
+
+void show_log(const Service& service, bool follow, int lines) {
+  Docker{service.engine()}.logs(service.container, follow, lines,
+                                [](int stream, std::string_view bytes) {
+                                  write_all(stream == 2 ? STDERR_FILENO : STDOUT_FILENO, bytes);
+                                });
+}
+
+// --- changing what they do ----------------------------------------------------
+
+enum class Recreate { changed, always, never };
+
+// The mark tells the supervisor that this is wanted.
+void mark_stopped(const Service& service) {
+  write_file(fs::path{kStoppedFolder} / service.name, "");
+}
+void unmark_stopped(const Service& service) {
+  boost::system::error_code absent;
+  fs::remove(fs::path{kStoppedFolder} / service.name, absent);
+}
+
+// Gives way to a new container.
+void clear_way(const Service& service, Recreate recreate, int seconds) {
+  const Docker docker{service.engine()};
+  if (recreate == Recreate::never || !docker.inspect(service.container)) return;
+  if (recreate == Recreate::changed && !is_outdated(docker, service)) return;
+  mark_stopped(service);
+  docker.stop(service.container, seconds);
+  docker.remove(service.container);
+}
+
+Recreate take_recreate(Arguments& arguments) {
+  const bool always = take_flag(arguments, "", "--force-recreate");
+  const bool never = take_flag(arguments, "", "--no-recreate");
+  if (always && never)
+    throw Error{"--force-recreate and --no-recreate exclude each other", Error::Kind::usage};
+  return always ? Recreate::always : never ? Recreate::never : Recreate::changed;
+}
+
+void need_image(const Service& service, bool may_build) {
+  if (!service.system) wait_for_engine(kUserDocker);
+  if (has_image(Docker{service.engine()}, service)) return;
+  if (service.build.wanted() && !may_build)
+    throw Error{
+        fmt::format("service {}: image {} has not been built", service.name, service.spec.image)}
+        .hint("ros service build " + service.name);
+  provide_image(service, {});
+}
+
+int up(const std::string& verb, Arguments names) {
+  const bool create = verb == "create";
+  const Recreate recreate = verb == "start" ? Recreate::never : take_recreate(names);
+  const bool may_build = !take_flag(names, "", "--no-build");
+  const bool foreground = take_flag(names, "", "--foreground");
+  const int seconds = take_number(names, "-t", "--timeout", 10);
+  expect_names(names, verb, verb == "up" ? 0 : 1);
+  const Services chosen = choose(names, services_now());
+  for (const auto& service : chosen) need_image(service, may_build);
+  for (const auto& service : chosen) {
+    const Docker docker{service.engine()};
+    clear_way(service, recreate, seconds);
+    // One that has a schedule waits for it, unless somebody says `start`.
+    if (create || (verb == "up" && !service.schedule.empty())) {
+      ensure_container(docker, service);
+    } else if (recreate == Recreate::never && docker.inspect(service.container)) {
+      docker.start(service.container);
     } else {
-      rows.push_back(
-          {service.name, found->state, found->status, found->id.substr(0, 12), found->image});
+      Service now = service;
+      now.create_only &= verb != "start";
+      ensure_started(docker, now);
     }
+    if (!create) unmark_stopped(service);
   }
-  print_table(rows);
+  request_reload();  // the supervisor looks after those that are new
+  if (foreground && !create) {
+    for (const auto& service : chosen) show_log(service, true, -1);
+  }
   return 0;
 }
 
-int logs(Arguments names, const std::vector<Service>& services) {
-  const int lines = take_number(names, {"--lines", "-n"}, 100);
-  const bool follow = std::erase_if(names, [](const std::string& argument) {
-                        return argument == "-f" || argument == "--follow";
-                      }) > 0;
-  if (names.size() != 1) throw Error{"ros service logs needs one NAME", Error::Kind::usage};
-  const Service& service = find_service(services, names[0]);
-  Docker{service.system ? kSystemDocker : kUserDocker}.logs(
-      service.container, follow, lines, [](int stream, std::string_view bytes) {
-        write_all(stream == 2 ? STDERR_FILENO : STDOUT_FILENO, bytes);
-      });
+// The engine starts it again by itself: who restarts the console is ended with it.
+int restart(Arguments names) {
+  const int seconds = take_number(names, "-t", "--timeout", 10);
+  expect_names(names, "restart", 1);
+  for (const auto& service : choose(names, services_now())) {
+    const Docker docker{service.engine()};
+    const bool fresh = is_outdated(docker, service) && service.name != "console";
+    if (fresh) clear_way(service, Recreate::always, seconds);
+    if (fresh || !docker.inspect(service.container)) {
+      ensure_started(docker, service);
+    } else {
+      if (service.name != "console") mark_stopped(service);  // so that this is no failure
+      docker.restart(service.container, seconds);
+    }
+    unmark_stopped(service);
+  }
   return 0;
 }
 
-// stop: the mark tells the supervisor that this is wanted.
-int change(const std::string& verb, Arguments names, const std::vector<Service>& services) {
-  const int seconds = take_number(names, {"-t", "--timeout"}, 10);
-  if (names.empty()) {
-    throw Error{fmt::format("ros service {} needs a NAME", verb), Error::Kind::usage};
+int stop(const std::string& verb, Arguments names) {
+  const int seconds = take_number(names, "-t", "--timeout", 10);
+  const bool volumes = verb == "rm" && take_flag(names, "-v", "--volumes");
+  const bool force = verb == "rm" && take_flag(names, "-f", "--force");
+  expect_names(names, verb, 1);
+  const Services chosen = choose(names, services_now(), Left::found);
+  for (const auto& service : chosen) {
+    if (verb != "rm" || force) continue;
+    const auto state = Docker{service.engine()}.inspect(service.container);
+    if (state && state->running)
+      throw Error{fmt::format("service {} runs", service.name), Error::Kind::usage}.hint(
+          fmt::format("ros service stop {}, or rm -f", service.name));
   }
-  for (const auto& name : names) find_service(services, name);
-  for (const auto& name : names) {
-    const Service& service = find_service(services, name);
-    const Docker docker{service.system ? kSystemDocker : kUserDocker};
-    const fs::path mark = fs::path{kStoppedFolder} / name;
-    if (verb != "start") {
-      write_file(mark, "");
-      docker.stop(service.container, seconds);
+  for (const auto& service : chosen) {
+    const Docker docker{service.engine()};
+    mark_stopped(service);
+    if (verb != "rm") docker.stop(service.container, seconds);
+    if (verb != "stop") docker.remove(service.container, volumes);
+  }
+  return 0;
+}
+
+// One that is killed and should run is started again: that is what tells kill from stop.
+int kill(Arguments names) {
+  const std::string given = take_option(names, "-s", "--signal");
+  expect_names(names, "kill", 1);
+  for (const auto& service : choose(names, services_now(), Left::found))
+    Docker{service.engine()}.kill(service.container, given.empty() ? "SIGKILL" : given);
+  return 0;
+}
+
+int pull(Arguments names) {
+  const bool ignore = take_flag(names, "", "--ignore-pull-failures");
+  expect_names(names, "pull", 0);
+  int failures = 0;
+  for (const auto& service : choose(names, services_now())) {
+    if (service.spec.image == kSystemImage || service.build.wanted()) continue;
+    try {
+      pull_image(service, {});
+    } catch (const Error& error) {
+      say(std::string{"ros: "} + error.what());
+      ++failures;
     }
-    if (verb != "stop") {
-      fs::remove(mark);
-      docker.start(ensure_container(docker, service));
+  }
+  return failures > 0 && !ignore ? 1 : 0;
+}
+
+int build(Arguments names) {
+  ImageOptions options;
+  options.no_cache = take_flag(names, "", "--no-cache");
+  options.force_rm = take_flag(names, "", "--force-rm");
+  options.pull = take_flag(names, "", "--pull");
+  expect_names(names, "build", 0);
+  for (const auto& service : choose(names, services_now())) {
+    if (service.build.wanted()) {
+      build_image(service, options);
+    } else if (!names.empty()) {
+      throw Error{fmt::format("service {} has no `build`: its image is pulled", service.name),
+                  Error::Kind::usage};
     }
   }
   return 0;
+}
+
+int dispatch(const std::string& verb, const Arguments& rest) {
+  if (verb == "list") return list(rest);
+  if (verb == "enable") return enable(rest);
+  if (verb == "disable") return disable(rest);
+  if (verb == "delete") return forget(rest);
+  if (verb == "ps") return ps(rest);
+  if (verb == "logs") return service_logs(rest);
+  if (verb == "up" || verb == "start" || verb == "create") return up(verb, rest);
+  if (verb == "restart") return restart(rest);
+  if (verb == "stop" || verb == "rm" || verb == "down") return stop(verb, rest);
+  if (verb == "kill") return kill(rest);
+  if (verb == "pull") return pull(rest);
+  return build(rest);
 }
 
 }  // namespace
 
+int service_logs(Arguments names) {
+  const int lines = take_number(names, "", "--lines", take_number(names, "-n", "--tail", 100));
+  const bool follow = take_flag(names, "-f", "--follow");
+  expect_words(names, 1, 1, "ros service logs");
+  for (const auto& service : choose(names, services_now(), Left::found))
+    show_log(service, follow, lines);
+  return 0;
+}
+
 int service_verb(const Arguments& arguments) {
-  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
+  if (arguments.empty() || std::ranges::count(arguments, "--help") > 0 ||
+      std::ranges::count(arguments, "-h") > 0) {
     print(kHelp);
     return arguments.empty() ? 2 : 0;
   }
+  const std::vector<std::string> verbs{"list", "enable", "disable", "delete",  "ps",   "logs",
+                                       "up",   "start",  "stop",    "restart", "kill", "down",
+                                       "rm",   "create", "pull",    "build"};
   const std::string& verb = arguments[0];
-  const std::vector<std::string> verbs{"list", "ps", "logs", "restart", "stop", "start"};
-  if (std::find(verbs.begin(), verbs.end(), verb) == verbs.end()) {
-    unknown_word("ros service", verb, verbs);
-  }
+  if (std::ranges::count(verbs, verb) == 0) unknown_word("ros service", verb, verbs);
   require_root();
-  const Config config = load_config();
-  std::vector<std::string> problems;
-  const auto services = services_of(config, problems);
-  const Arguments rest{arguments.begin() + 1, arguments.end()};
-  if (verb == "list") return list(config, services);
-  if (verb == "ps") return ps(services);
-  if (verb == "logs") return logs(rest, services);
-  return change(verb, rest, services);
+  return dispatch(verb, {arguments.begin() + 1, arguments.end()});
 }
 
 }  // namespace ros

@@ -6,14 +6,11 @@
 #include <charconv>
 #include <set>
 
-#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
-#include "runtime/ros/announce.h"
+#include "runtime/ros/cron.h"
 #include "runtime/ros/hypervisor.h"
 #include "runtime/ros/mounts.h"
-#include "runtime/ros/process.h"
-#include "runtime/ros/settings.h"
 
 namespace ros {
 namespace {
@@ -108,7 +105,54 @@ void add_mounts(ContainerSpec& spec, const Config& config) {
   }
 }
 
-Service read_service(const std::string& name, const Value& value, const Config& config) {
+// Relative to the file that says it.
+std::string absolute(const std::string& folder, const Value& where) {
+  const fs::path path{folder};
+  return path.is_absolute()
+             ? folder
+             : (fs::path{where.position().file}.parent_path() / path).lexically_normal().string();
+}
+
+Build build_of(const Value& value, const Config& config, std::vector<std::string>& problems) {
+  std::vector<Error> errors;
+  Build build = read_build(value, errors);
+  for (const auto& error : errors) problems.emplace_back(error.what());
+  if (!build.wanted()) return build;
+  build.context = absolute(expand(build.context, config), value);
+  for (auto& [name, argument] : build.arguments) argument = expand(argument, config);
+  for (const char* proxy : {"http_proxy", "https_proxy", "no_proxy"}) {
+    const std::string set = config.text(std::string{"rancher.environment."} + proxy);
+    if (!set.empty()) build.arguments.emplace_back(proxy, set);
+  }
+  return build;
+}
+
+void read_labels(Service& service, std::vector<std::string>& problems) {
+  const auto label = [&](const char* key) {
+    const auto found = service.spec.labels.find(key);
+    return found == service.spec.labels.end() ? std::string{} : found->second;
+  };
+  service.system = label("io.rancher.os.scope") == "system";
+  service.wait_for_end = label("io.rancher.os.detach") == "false";
+  service.create_only = label("io.rancher.os.createonly") == "true";
+  service.on_demand = label("io.rancher.os.ondemand") == "true";
+  service.reload_config = label("io.rancher.os.reloadconfig") == "true";
+  service.rebuild = label("io.docker.compose.rebuild") == "always";
+  for (const auto& other : split(label("io.rancher.os.after"), ',')) {
+    if (!trim(other).empty()) service.after.emplace_back(trim(other));
+  }
+  const std::string schedule = label("cron.schedule");
+  if (schedule.empty()) return;
+  try {
+    Schedule::parse(schedule);
+    service.schedule = schedule;
+  } catch (const Error& error) {
+    problems.push_back(fmt::format("service {}: {}", service.name, error.what()));
+  }
+}
+
+Service read_service(const std::string& name, const Value& value, const Config& config,
+                     std::vector<std::string>& problems) {
   Service service;
   service.name = name;
   const auto text = [&](const char* key) {
@@ -154,6 +198,7 @@ Service read_service(const std::string& name, const Value& value, const Config& 
   spec.working_dir = text("working_dir");
   spec.stop_signal = text("stop_signal");
   spec.network = text("net");
+  if (spec.network.empty()) spec.network = text("network_mode");
   spec.pid = text("pid");
   spec.ipc = text("ipc");
   spec.uts = text("uts");
@@ -173,22 +218,18 @@ Service read_service(const std::string& name, const Value& value, const Config& 
   if (const Value* labels = value.find("labels")) {
     for (auto& [key, label] : as_pairs(*labels)) spec.labels[key] = label;
   }
-  const auto label = [&](const char* key) {
-    const auto found = spec.labels.find(key);
-    return found == spec.labels.end() ? std::string{} : found->second;
-  };
-  service.system = label("io.rancher.os.scope") == "system";
-  service.wait_for_end = label("io.rancher.os.detach") == "false";
-  service.create_only = label("io.rancher.os.createonly") == "true";
-  service.rebuild = label("io.docker.compose.rebuild") == "always";
-  for (const auto& other : split(label("io.rancher.os.after"), ',')) {
-    if (!trim(other).empty()) service.after.emplace_back(trim(other));
+  read_labels(service, problems);
+  if (const Value* build = value.find("build")) {
+    service.build = build_of(*build, config, problems);
+    if (text("image").empty()) spec.image = "ros/" + name;
   }
+  for (auto& other : texts("depends_on")) service.after.push_back(std::move(other));
   for (const auto& source : spec.volumes_from) service.after.push_back(split(source, ':')[0]);
   if (!service.system) service.after.push_back("docker");
   if (service.system && name != kUserDockerService) spec.annotations[kShimGroup] = "rancheros";
   const std::string policy = text("restart");
-  service.restart = service.system && policy == "always";
+  service.restart = service.system && (policy == "always" || policy == "unless-stopped");
+  service.restart_if_failed = service.system && policy.starts_with("on-failure");
   if (!service.system && !policy.empty()) spec.restart = policy;
   if (name == "console") {  // it writes its own
     add_mounts(spec, config);
@@ -203,39 +244,35 @@ Service read_service(const std::string& name, const Value& value, const Config& 
   return service;
 }
 
-// Through the engine, whatever the image is: a tar with nothing but the files, so that folders
-// that are there keep their owners and modes.
-void put_files(const Docker& docker, const std::string& id, const Service& service) {
-  const TempDir staging{"/run/ros"};
-  Config config;
-  config.tree.set("write_files", service.files);
-  std::vector<std::string> problems;
-  write_files(config, service.name, problems, staging.path());
-  std::vector<std::string> argv{"tar", "-C", staging.path().string(), "-cf", "-"};
-  const std::size_t bare = argv.size();
-  for (fs::recursive_directory_iterator it{staging.path()}, end; it != end; ++it) {
-    if (fs::is_regular_file(it->path()))
-      argv.push_back(fs::relative(it->path(), staging.path()).string());
+// Those on demand that nobody names, nor one that somebody names.
+void drop_unneeded(std::vector<Service>& services) {
+  std::vector<std::string> ahead;
+  for (const auto& service : services) {
+    if (!service.on_demand) ahead.insert(ahead.end(), service.after.begin(), service.after.end());
   }
-  try {
-    if (argv.size() > bare) docker.put_archive(id, capture(argv));
-  } catch (const std::exception& error) {
-    problems.push_back(fmt::format("write_files of service {}: {}", service.name, error.what()));
+  std::set<std::string> needed;
+  while (!ahead.empty()) {
+    const std::string name = std::move(ahead.back());
+    ahead.pop_back();
+    const auto found = std::ranges::find(services, name, &Service::name);
+    if (found == services.end() || !needed.insert(name).second) continue;
+    ahead.insert(ahead.end(), found->after.begin(), found->after.end());
   }
-  for (const auto& problem : problems) announce_error(problem);
+  std::erase_if(services, [&](const Service& service) {
+    return service.on_demand && !needed.contains(service.name);
+  });
 }
 
-bool is_on(const std::string& name, const Config& config, const fs::path& root,
-           std::vector<std::string>& problems) {
-  const std::string key = "rancher.services_include." + name;
+// An agent that is in the image runs where its hypervisor is, unless the configuration says
+// otherwise.
+bool is_on(const std::string& name, const Value& definition, const Config& config,
+           const fs::path& root) {
+  const Value* include = config.find("rancher.services_include");
+  const Value* said = include ? include->find(name) : nullptr;  // a name may have dots
   const Agent* agent = find_agent(name);
-  if (!agent) return config.flag(key, true);
-  if (!config.find(key))
-    return config.flag("rancher.hypervisor_service", true) && is_wanted(*agent, root);
-  const bool program = fs::exists(root / agent->program);
-  if (config.flag(key) && !program)
-    problems.push_back(fmt::format("{}: there is no /{} in this image", key, agent->program));
-  return config.flag(key) && program;
+  // One with an image of its own comes out of a catalogue.
+  if (said || !agent || definition.find("image")) return !said || said->as_bool().value_or(true);
+  return config.flag("rancher.hypervisor_service", true) && is_wanted(*agent, root);
 }
 
 }  // namespace
@@ -246,8 +283,13 @@ std::vector<Service> services_of(const Config& config, std::vector<std::string>&
   const Value* table = config.find("rancher.services");
   if (!table) return unsorted;
   for (const auto& [name, value] : table->members()) {
-    if (!value.is_map() || !is_on(name, config, root, problems)) continue;
-    unsorted.push_back(read_service(name, value, config));
+    if (!is_service_name(name)) {
+      problems.emplace_back(
+          Error{quote(name) + " is no name for a service"}.at(value.position()).what());
+      continue;
+    }
+    if (!value.is_map() || !is_on(name, value, config, root)) continue;
+    unsorted.push_back(read_service(name, value, config, problems));
   }
   for (const auto& service : unsorted) {
     const auto before = service.spec.labels.find("io.rancher.os.before");
@@ -258,6 +300,7 @@ std::vector<Service> services_of(const Config& config, std::vector<std::string>&
       }
     }
   }
+  drop_unneeded(unsorted);
   std::set<std::string> known, placed;
   for (const auto& service : unsorted) known.insert(service.name);
   for (auto& service : unsorted) {
@@ -280,28 +323,6 @@ std::vector<Service> services_of(const Config& config, std::vector<std::string>&
     unsorted.erase(next);
   }
   return sorted;
-}
-
-std::string ensure_container(const Docker& docker, Service service) {
-  const std::string image = docker.image_id(service.spec.image);
-  const std::string hash = sha256(create_body(service.spec) + image);
-  service.spec.labels[kHashLabel] = hash;
-  service.spec.labels["io.rancher.os.service"] = service.name;
-  const auto containers = docker.list(true);
-  const auto old = std::ranges::find(containers, service.container, &Container::name);
-  std::string id;
-  if (old != containers.end()) {
-    const auto found = old->labels.find(kHashLabel);
-    if (old->running()) return old->id;
-    if (found != old->labels.end() && found->second == hash && !service.rebuild) {
-      id = old->id;
-    } else {
-      docker.remove(old->id);
-    }
-  }
-  if (id.empty()) id = docker.create(service.container, service.spec);
-  if (!service.files.items().empty()) put_files(docker, id, service);
-  return id;
 }
 
 }  // namespace ros

@@ -6,6 +6,7 @@
 
 #include "runtime/config/load.h"
 #include "runtime/engine/docker.h"
+#include "runtime/ros/compose.h"
 
 namespace ros {
 
@@ -17,24 +18,25 @@ struct Service {
   bool system = true;              // runs in system Docker, not in user Docker
   bool wait_for_end = false;       // others wait until it has ended (detach: "false")
   bool create_only = false;
-  bool rebuild = false;  // a new container at each boot
-  bool restart = false;  // started again when it ends
-  Value files;           // its entries of write_files
+  bool rebuild = false;            // a new container at each boot
+  bool restart = false;            // started again when it ends
+  bool restart_if_failed = false;  // the same, unless its status was 0
+  bool reload_config = false;      // what it wrote counts: the services are read again
+  bool on_demand = false;          // only for others that name it
+  std::string schedule;            // when it runs, in the words of crontab(5)
+  Build build;                     // how its image is made when there is none
+  Value files;                     // its entries of write_files
+
+  const char* engine() const { return system ? kSystemDocker : kUserDocker; }
 };
 
 inline constexpr const char* kSystemImage = "rancher/os:latest";
-inline constexpr const char* kHashLabel = "io.rancher.os.hash";
 
 // Every service that is not switched off, in an order that respects after and before; a cycle is
-// broken and named in `problems`. The console gets the folders of `mounts`. An agent of a
-// hypervisor is on where its hypervisor and its program are, unless the configuration says
-// otherwise.
+// broken and named in `problems`. The console gets the folders of `mounts`. One that is made on
+// demand is there when another one names it. An agent of a hypervisor is on where its hypervisor
+// and its program are, unless the configuration says otherwise.
 std::vector<Service> services_of(const Config& config, std::vector<std::string>& problems,
                                  const fs::path& root = "/");
-
-// Makes the container that `service` describes, or keeps the one that is there
-// when it is the same; returns its id. The image's id is part of what "same" means. Unless it
-// runs, its files are written anew.
-std::string ensure_container(const Docker& docker, Service service);
 
 }  // namespace ros

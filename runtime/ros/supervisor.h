@@ -6,14 +6,16 @@
 // container that lived on is simply waited for again.
 //
 // Files under /run/ros steer it, so that it can be replaced at any time:
-// stopped/NAME (a person stopped the service) and stopping (the system goes down).
+// stopped/NAME (a person stopped the service), stopping (the system goes down) and
+// reload/now (the configuration has changed).
 #pragma once
 
 #include <condition_variable>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "runtime/ros/services.h"
@@ -25,24 +27,47 @@ inline constexpr const char* kStopping = "/run/ros/stopping";
 
 bool stopping();
 
+// Asks whoever supervises to read the configuration anew.
+void request_reload();
+// Blocks until somebody has asked.
+void wait_for_reload_request();
+
+// What `ros service ps` says of a service that keeps ending.
+struct Failure {
+  int count = 0;    // in a row
+  int pause = 0;    // seconds until it is tried again
+  std::string why;  // one line
+};
+std::optional<Failure> failure_of(const std::string& service);
+
 class Supervisor {
  public:
-  explicit Supervisor(std::vector<Service> services) : services_(std::move(services)) {}
-  // Starts one thread a service; they live as long as the process.
-  void start();
+  // Takes over what the configuration says: what is new is started, a changed definition counts
+  // when its service starts the next time, one that is gone is left alone. Threads live as long as
+  // the process, which the supervisor must do, too.
+  void update(std::vector<Service> services);
   // Until each system service was started, or failed once.
   void wait_until_tried();
 
  private:
-  void look_after(const Service& service);
+  struct End {
+    bool final = false;   // of the service, until the next boot
+    bool failed = false;  // something went wrong
+    std::string reason;
+  };
+  void look_after(const std::string& name);
+  End run_once(const Service& service);
+  End run_on_schedule(const Service& service);
+  std::optional<Service> current(const std::string& name);
   void wait_for_others(const Service& service);
-  void mark_started(const std::string& name);
+  void mark_started(const Service& service);
   void mark_tried(const std::string& name);
+  void mark_blocked(const std::string& name);
 
-  std::vector<Service> services_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::set<std::string> started_, tried_;
+  std::map<std::string, Service> services_;
+  std::set<std::string> started_, tried_, blocked_, threads_;
 };
 
 }  // namespace ros

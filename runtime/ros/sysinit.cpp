@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
+#include <set>
 #include <thread>
 
 #include "runtime/base/error.h"
@@ -13,6 +15,7 @@
 #include "runtime/base/text.h"
 #include "runtime/ros/announce.h"
 #include "runtime/ros/azure_report.h"
+#include "runtime/ros/catalogue.h"
 #include "runtime/ros/console.h"
 #include "runtime/ros/datasource.h"
 #include "runtime/ros/docker_settings.h"
@@ -32,6 +35,7 @@ constexpr const char* kReady = "/run/ros/ready";
 constexpr int kNoAddressAfterMs = 20'000;
 constexpr int kServiceSeconds = 5;  // to end in
 constexpr std::chrono::seconds kReportTime{30};
+constexpr std::chrono::seconds kLongestPause{30};
 // Found where Azure itself has it, not at an address that somebody gave.
 constexpr const char* kAzure = "azure at http://169.254.169.254";
 
@@ -92,12 +96,13 @@ void apply_user_data(const UserData& data, const FetchUrl& fetch,
   apply_hostname(hostname_of(config, load_metadata()));
   fs::remove(kConsoleDone);
   docker.restart("console", kServiceSeconds);
+  request_reload();
 }
 
 // What only the network has, once there is an address: a metadata service, or
 // what the user-data of a disk includes. The network, mounts, settings of both Dockers, the host
-// name and all that the console does (keys, files, commands) count at once, the rest from the next
-// boot on.
+// name, services that are new and all that the console does (keys, files, commands) count at once,
+// the rest from the next boot on.
 void configure_by_network(const std::optional<UserData>& local) {
   std::vector<std::string> problems;
   const Config config = load_config();
@@ -140,6 +145,45 @@ void prepare_disks(const Config& config) {
   for (const auto& problem : problems) announce_error(problem);
 }
 
+// What services_include names is laid under the configuration, as far as it is on this box.
+std::vector<Service> services_on_this_box(Config config, std::vector<std::string>& problems) {
+  if (!include_services(config, Reach::here, problems).empty()) request_reload();
+  return services_of(config, problems);
+}
+
+// Until every definition is there, or the attempts are used up: a server may come up later than
+// the box. Returns what is wrong.
+std::vector<std::string> reload(Supervisor& supervisor) {
+  using std::chrono::seconds;
+  const Config config = load_config();
+  std::vector<std::string> problems;
+  std::int64_t attempts = config.integer("rancher.http_load_retries", 6);
+  auto reach = Reach::here;
+  for (seconds pause{0};; pause = std::clamp(pause * 2, seconds{1}, kLongestPause)) {
+    problems.clear();
+    Config whole = config;
+    const auto missing = include_services(whole, reach, problems);
+    supervisor.update(services_of(whole, problems));
+    if (missing.empty() || attempts-- <= 0) return problems;
+    watch_addresses(-1, [] { return addresses().empty(); });
+    Patience{}.pause(pause);
+    reach = Reach::missing;
+  }
+}
+
+// `said`: what is on the console already.
+void follow_configuration(Supervisor& supervisor, std::set<std::string> said) {
+  for (;;) {
+    wait_for_reload_request();
+    try {
+      for (const auto& problem : reload(supervisor))
+        if (said.insert(problem).second) announce_error(problem);
+    } catch (const std::exception& error) {
+      announce_error(error.what());
+    }
+  }
+}
+
 // Ready is what a version on trial has to become.
 void settle_version() {
   try {
@@ -180,7 +224,7 @@ int sysinit_verb(const Arguments&) {
   write_file("/run/ros/shutdown-timeout",
              fmt::format("{}\n", config.integer("rancher.shutdown_timeout", 60)));
   mount_all(config, MountStage::boot, problems);  // user Docker may be kept on one
-  auto services = services_of(config, problems);
+  auto services = services_on_this_box(config, problems);
   const bool restarted = fs::exists(kReady);
   if (!restarted && may_start_ahead(services)) {
     try {
@@ -189,8 +233,11 @@ int sysinit_verb(const Arguments&) {
       problems.emplace_back(error.what());  // its container starts it, later
     }
   }
-  Supervisor supervisor{std::move(services)};
-  supervisor.start();
+  Supervisor supervisor;
+  supervisor.update(std::move(services));
+  std::thread{follow_configuration, std::ref(supervisor),
+              std::set<std::string>{problems.begin(), problems.end()}}
+      .detach();
 
   // The engine is starting; this fits beside it.
   apply_sysctl(config, problems);

@@ -82,6 +82,8 @@ std::string running_version() {
   return ROSBUILD_VERSION;
 }
 
+bool has_boot_disk() { return mounted_type(kMediumFolder) == "ext4"; }
+
 fs::path boot_disk() {
   const std::string type = mounted_type(kMediumFolder);
   if (type == "ext4" || type == "vfat") return kMediumFolder;

@@ -20,6 +20,7 @@ std::string running_version();  // VERSION_ID of /usr/lib/os-release, which is a
 // The folder of the disk that this box was booted from. Throws Error, whose hint says how this
 // box gets a new version, when it was booted from elsewhere.
 fs::path boot_disk();
+bool has_boot_disk();
 
 // Words that may be added to a kernel command line through GRUB. Throws Error (kind usage).
 std::vector<std::string> append_words(const std::string& text);

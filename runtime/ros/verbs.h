@@ -12,6 +12,8 @@ using Arguments = std::vector<std::string>;
 // For people.
 int config_verb(const Arguments& arguments);
 int service_verb(const Arguments& arguments);
+int service_logs(Arguments arguments);  // of `ros service logs`
+int logs_verb(const Arguments& arguments);
 int os_verb(const Arguments& arguments);
 int install_verb(const Arguments& arguments);
 int power_verb(const std::string& name, const Arguments& arguments);  // reboot, poweroff, …

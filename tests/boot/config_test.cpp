@@ -151,7 +151,7 @@ TEST_CASE("config: cloud-config takes effect and ros answers", "[boot]") {
 
   const std::string services = guest.root("ros service ps");
   for (const auto& service : system_services()) CHECK_THAT(services, Catch::Contains(service));
-  CHECK_THAT(guest.root("ros service list"), Catch::Contains("ntp"));
+  CHECK_THAT(guest.root("ros service list -a"), Catch::Contains("ntp"));
   guest.root("ros service logs syslog");
   const std::string before = guest.root("system-docker inspect -f '{{.State.StartedAt}}' ntp");
   guest.root("ros service restart ntp");

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 
+#include "runtime/base/text.h"
 #include "tests/boot/scenario.h"
 
 using namespace proof;
@@ -32,6 +33,14 @@ double said_at(Guest& guest, const std::string& end) {
   return std::stod(guest.root("dmesg | sed -n 's/^\\[ *\\([0-9.]*\\)\\].*" + end + "$/\\1/p'"));
 }
 
+// Processor time of one run, the mean of ten.
+double processor_ms(Guest& guest, const std::string& command) {
+  const auto seconds = guest.run("sudo bash -c 'TIMEFORMAT=\"%U %S\"; time for i in {1..10}; do " +
+                                 command + " >/dev/null; done' 2>&1");
+  const auto fields = ros::words(seconds);
+  return fields.size() == 2 ? (std::stod(fields[0]) + std::stod(fields[1])) * 100 : -1;
+}
+
 }  // namespace
 
 TEST_CASE("bench: kernel start to ready, and memory in use then", "[.][bench]") {
@@ -50,6 +59,8 @@ TEST_CASE("bench: kernel start to ready, and memory in use then", "[.][bench]") 
   const double engines =
       said_at(guest, "system Docker started") - said_at(guest, "Run .init as init process");
   fmt::print("init_share {:.1f}\n", engines / ready * 100);
+  fmt::print("service_list_ms {:.1f}\n", processor_ms(guest, "ros service list"));
+  fmt::print("config_get_ms {:.1f}\n", processor_ms(guest, "ros config get hostname"));
 }
 
 TEST_CASE("bench: memory of a box with nothing to do", "[.][bench-idle]") {

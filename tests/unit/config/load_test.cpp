@@ -121,9 +121,31 @@ TEST_CASE("merge goes deep") {
 
 TEST_CASE("the configuration that is shipped is valid") {
   Config config;
-  add_layer(config, read_file(std::string{SOURCE_DIR} + "/recipes/os-config.yml"), "os-config.yml");
+  const fs::path recipes = fs::path{SOURCE_DIR} / "recipes";
+  add_layer(config, read_file(recipes / "os-config.yml"), "os-config.yml");
+  int layers = 0;
+  for (const auto& entry : fs::recursive_directory_iterator{recipes / "files"}) {
+    if (entry.path().parent_path().filename() != "os-config.d") continue;
+    add_layer(config, read_file(entry.path()), entry.path().filename().string());
+    ++layers;
+  }
+  CHECK(layers == 3);
   for (const auto& problem : config.problems) FAIL_CHECK(problem);
   CHECK(config.find("rancher.services")->members().size() >= 6);
+}
+
+TEST_CASE("load: files of the image's layers count in the order of their names") {
+  Root root;
+  root.put("usr/share/ros/os-config.yml", "hostname: image\nrancher: {debug: true}\n");
+  root.put("usr/share/ros/os-config.d/b.yml", "hostname: b\n");
+  root.put("usr/share/ros/os-config.d/a.yml", "hostname: a\nrancher: {shutdown_timeout: 5}\n");
+  root.put("usr/share/ros/os-config.d/c.txt", "hostname: c\n");
+  const Config config = load_config(root.path());
+  CHECK(config.text("hostname") == "b");
+  CHECK(config.flag("rancher.debug"));
+  CHECK(config.integer("rancher.shutdown_timeout", 0) == 5);
+  root.put("usr/share/ros/platform.yml", "hostname: platform\n");
+  CHECK(load_config(root.path()).text("hostname") == "platform");
 }
 
 TEST_CASE("load: the vendor's file lies between the image and the user") {

@@ -6,7 +6,6 @@
 #include "tests/support/config.h"
 
 using namespace ros;
-using Catch::Contains;
 
 namespace {
 
@@ -15,9 +14,6 @@ struct Box {
   Box(const std::string& vendor, const std::string& product) {
     write_file(root.path() / "sys/class/dmi/id/sys_vendor", vendor + "\n");
     write_file(root.path() / "sys/class/dmi/id/product_name", product + "\n");
-    for (const char* program : {"usr/bin/vmtoolsd", "usr/sbin/hv_kvp_daemon",
-                                "usr/sbin/hv_vss_daemon", "usr/sbin/qemu-ga"})
-      write_file(root.path() / program, "");
   }
   void add_virtio(const std::string& id) {
     write_file(root.path() / "sys/bus/virtio/devices" / ("virtio" + id) / "device", id + "\n");
@@ -84,12 +80,10 @@ TEST_CASE("hypervisors: the configuration beats what is found") {
   CHECK(box.problems.empty());
 }
 
-TEST_CASE("hypervisors: an image without an agent says so when it is asked for, else nothing") {
-  Box box{"VMware, Inc.", "VMware7,1"};
-  fs::remove(box.root.path() / "usr/bin/vmtoolsd");
-  CHECK(box.services().empty());
-  CHECK(box.problems.empty());
-  CHECK(box.services("  services_include: {open-vm-tools: true}\n").empty());
-  REQUIRE(box.problems.size() == 1);
-  CHECK_THAT(box.problems[0], Contains("services_include.open-vm-tools: there is no /usr/bin/vmt"));
+TEST_CASE("hypervisors: one whose image comes out of a catalogue is switched like any other") {
+  Box box{"QEMU", "Standard PC"};
+  const std::string built =
+      "    open-vm-tools: {image: ros/open-vm-tools, labels: {io.rancher.os.scope: system}}\n";
+  CHECK(box.services(built) == Names{"open-vm-tools"});
+  CHECK(box.services(built + "  services_include: {open-vm-tools: false}\n").empty());
 }
