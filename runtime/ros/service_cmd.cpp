@@ -9,6 +9,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/base/text.h"
+#include "runtime/ros/chosen.h"
 #include "runtime/ros/services.h"
 #include "runtime/ros/supervisor.h"
 #include "runtime/ros/verbs.h"
@@ -151,7 +152,7 @@ int service_verb(const Arguments& arguments) {
   require_root();
   const Config config = load_config();
   std::vector<std::string> problems;
-  const auto services = services_of(config, problems);
+  const auto services = running_services(config, problems);
   const Arguments rest{arguments.begin() + 1, arguments.end()};
   if (verb == "list") return list(config, services);
   if (verb == "ps") return ps(services);

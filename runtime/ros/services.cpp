@@ -10,6 +10,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/announce.h"
+#include "runtime/ros/chosen.h"
 #include "runtime/ros/mounts.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/settings.h"
@@ -183,7 +184,9 @@ Service read_service(const std::string& name, const Value& value, const Config& 
   const std::string policy = text("restart");
   service.restart = service.system && policy == "always";
   if (!service.system && !policy.empty()) spec.restart = policy;
+  service.chosen = chosen_image(config, name);
   if (name == "console") {  // it writes its own
+    service.rebuild |= config.flag("rancher.force_console_rebuild");
     add_mounts(spec, config);
   } else if (const Value* files = config.find("write_files")) {
     service.files = Value::list();
@@ -272,7 +275,8 @@ std::string ensure_container(const Docker& docker, Service service) {
   if (old != containers.end()) {
     const auto found = old->labels.find(kHashLabel);
     if (old->running()) return old->id;
-    if (found != old->labels.end() && found->second == hash && !service.rebuild) {
+    const bool same = found != old->labels.end() && found->second == hash;
+    if (service.persistent || (same && !service.rebuild)) {
       id = old->id;
     } else {
       docker.remove(old->id);

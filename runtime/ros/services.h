@@ -17,9 +17,11 @@ struct Service {
   bool system = true;              // runs in system Docker, not in user Docker
   bool wait_for_end = false;       // others wait until it has ended (detach: "false")
   bool create_only = false;
-  bool rebuild = false;  // a new container at each boot
-  bool restart = false;  // started again when it ends
-  Value files;           // its entries of write_files
+  bool rebuild = false;     // a new container at each boot
+  bool restart = false;     // started again when it ends
+  Value files;              // its entries of write_files
+  std::string chosen;       // image that the configuration puts in its place (chosen.h)
+  bool persistent = false;  // its container stays, whatever becomes of the definition
 };
 
 inline constexpr const char* kSystemImage = "rancher/os:latest";

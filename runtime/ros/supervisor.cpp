@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
+#include "runtime/base/timeline.h"
 #include "runtime/ros/announce.h"
+#include "runtime/ros/chosen.h"
 #include "runtime/ros/watch.h"
 
 namespace ros {
@@ -66,6 +69,7 @@ void Supervisor::look_after(const Service& service) {
   const Docker docker{service.system ? kSystemDocker : kUserDocker};
   seconds pause{0};
   bool complained = false;
+  double begin = uptime();
   for (;;) {
     wait_until_wanted(service.name);
     if (stopping()) return;
@@ -73,9 +77,10 @@ void Supervisor::look_after(const Service& service) {
     std::string reason;
     try {
       if (!service.system) wait_for_engine(kUserDocker);
-      const std::string id = ensure_container(docker, service);
+      const std::string id = ensure_container(docker, as_chosen(service));
       if (service.create_only) return mark_started(service.name);
       docker.start(id);
+      if (begin > 0) note_stage(std::exchange(begin, 0), "service " + service.name);
       log::debug(fmt::format("service {} started", service.name));
       complained = false;
       service.wait_for_end ? mark_tried(service.name) : mark_started(service.name);
