@@ -14,7 +14,7 @@ using enum KeyType;
       {prefix ".config_file", text, "its daemon.json; what is set here counts more"},           \
       {prefix ".containerd", text, "socket of containerd"},                                     \
       {prefix ".data_root", text, "the same as graph"}, {prefix ".debug", boolean, "log much"}, \
-      {prefix ".engine", text, "which engine runs"},                                            \
+      {prefix ".engine", text, "which engine runs: docker, or an OCI image that has one"},      \
       {prefix ".environment", pairs, "environment of the daemon"},                              \
       {prefix ".exec", boolean, "accepted, has no effect"},                                     \
       {prefix ".exec_root", text, "folder of what runs"},                                       \
@@ -165,12 +165,18 @@ const std::vector<Key> kKeys = {
     {"rancher.cloud_init.datasources", texts, "sources, first one that answers wins"},
     {"rancher.cloud_init.wait", integer,
      "seconds that sources on the network have, 10 when not given"},
-    {"rancher.console", text, "which console runs"},
+    {"rancher.console", text, "which console runs: default, or an OCI image"},
     {"rancher.debug", boolean, "log much"},
     {"rancher.defaults", section, "used when nothing else is given"},
     {"rancher.defaults.hostname", text, "host name when no other is known"},
     {"rancher.disable", texts, "features turned off: password, autologin"},
     DOCKER_KEYS("rancher.docker"),
+    {"rancher.docker.ca_cert", text, "certificate of the authority that clients are checked by"},
+    {"rancher.docker.ca_key", text, "its key, with which ros tls makes certificates"},
+    {"rancher.docker.server_cert", text, "the daemon's certificate"},
+    {"rancher.docker.server_key", text, "its key"},
+    {"rancher.docker.tls", boolean, "listen on port 2376 for clients with a certificate"},
+    {"rancher.docker.tls_args", texts, "what the daemon is told instead, when tls is true"},
     {"rancher.environment", text_map, "variables for services and their definitions"},
     {"rancher.force_console_rebuild", boolean, "make the console anew at each boot"},
     {"rancher.http_load_retries", integer, "attempts to fetch a definition, 6 when not given"},
@@ -202,6 +208,7 @@ const std::vector<Key> kKeys = {
     {"rancher.ntp", section, "time synchronisation"},
     {"rancher.ntp.servers", texts, "time servers, besides those that DHCP names"},
     {"rancher.password", text, "password of rancher, for this boot"},
+    {"rancher.preload_wait", boolean, "not ready before /var/lib/rancher/preload is loaded"},
     {"rancher.recovery", boolean, "start the recovery console instead of the system"},
     {"rancher.registry_auths", section, "credentials for registries, by their names"},
     {"rancher.registry_auths.*", section, "a registry: auth, or username and password"},

@@ -20,6 +20,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/base/timeline.h"
 #include "runtime/engine/docker.h"
 #include "runtime/engine/preload.h"
 #include "runtime/init/clock.h"
@@ -41,7 +42,13 @@ constexpr const char* kSystemRoot = "/var/lib/system-docker";
 constexpr const char* kSystemRepository = "rancher/os";
 constexpr int kEngineOomScore = -999;
 
-void milestone(std::string_view what) { log::info(fmt::format("{:.2f} {}", uptime(), what)); }
+// The stage that ends here began where the one before ended.
+void milestone(std::string_view what) {
+  static double begin = 0;
+  log::info(fmt::format("{:.2f} {}", uptime(), what));
+  note_stage(begin, what);
+  begin = uptime();
+}
 
 Cmdline read_cmdline() { return Cmdline{try_read_file("/proc/cmdline").value_or("")}; }
 
@@ -179,7 +186,7 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
   const Cmdline cmdline = read_cmdline();
   const bool debug = cmdline.flag("rancher.debug");
   log::set_debug(debug);
-  milestone("init");
+  milestone("kernel");
 
   const Manifest manifest = parse_manifest(read_file("/manifest"));
   LayerCheck check = enter_layers(manifest);

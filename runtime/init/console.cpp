@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/log.h"
@@ -58,12 +57,6 @@ void announce_error(std::string_view line) noexcept {
   // Not as an error: the kernel would show it on the consoles a second time.
   log::info(line);
   announce_lines("error: ", line);
-}
-
-double uptime() noexcept {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
 }
 
 }  // namespace ros

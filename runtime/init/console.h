@@ -16,6 +16,4 @@ std::vector<std::string> active_consoles(const Paths& paths = {});
 void announce(std::string_view line) noexcept;        // "rancheros: LINE"
 void announce_error(std::string_view line) noexcept;  // "rancheros: error: LINE"
 
-double uptime() noexcept;  // seconds since the kernel started
-
 }  // namespace ros

@@ -12,6 +12,7 @@
 
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/base/timeline.h"
 #include "runtime/init/console.h"
 
 namespace ros {

@@ -15,6 +15,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/base/timeline.h"
 #include "runtime/init/console.h"
 #include "runtime/init/devices.h"
 #include "runtime/init/mounts.h"

@@ -9,6 +9,7 @@
 
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/base/timeline.h"
 #include "runtime/init/boot.h"
 #include "runtime/init/child.h"
 #include "runtime/init/console.h"

@@ -14,6 +14,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/base/timeline.h"
 #include "runtime/init/console.h"
 
 namespace ros {

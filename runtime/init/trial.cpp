@@ -9,6 +9,7 @@
 
 #include "runtime/base/boot_medium.h"
 #include "runtime/base/error.h"
+#include "runtime/base/timeline.h"
 #include "runtime/init/console.h"
 
 namespace ros {

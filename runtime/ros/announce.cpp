@@ -104,8 +104,4 @@ void watch_addresses(int timeout_ms, const std::function<bool()>& changed) {
   }
 }
 
-double uptime() {
-  return std::strtod(try_read_file("/proc/uptime").value_or("0").c_str(), nullptr);
-}
-
 }  // namespace ros

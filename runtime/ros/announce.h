@@ -29,6 +29,4 @@ std::vector<Address> addresses();
 // until `timeout_ms` (negative: none) passes without one; blocks on rtnetlink.
 void watch_addresses(int timeout_ms, const std::function<bool()>& changed);
 
-double uptime();
-
 }  // namespace ros

@@ -17,6 +17,7 @@
 #include "runtime/ros/accounts.h"
 #include "runtime/ros/announce.h"
 #include "runtime/ros/commands.h"
+#include "runtime/ros/console_image.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/registry_auth.h"
 #include "runtime/ros/settings.h"
@@ -65,7 +66,52 @@ void prepare_once(const Config& config, std::vector<std::string>& problems) {
   step([&] { write_login_keys(config); });
   step([&] { set_password(config); });
   step([&] { write_registry_auths(config, problems); });
-  step([&] { write_files(config, "console", problems); });
+}
+
+int prepare_in_host() {
+  std::vector<std::string> problems;
+  const Config config = load_config();
+  prepare_once(config, problems);
+  if (config.flag("rancher.ssh.daemon", true)) prepare_host_keys(config);
+  for (const auto& problem : problems) announce_error(problem);
+  return 0;
+}
+
+// The system's agetty, then our login; sshd, which does the same by itself.
+void lead_into_image(std::vector<std::vector<std::string>>& programs) {
+  const std::string root = fmt::format("/proc/{}/root", ::getpid());
+  write_file_atomically(kConsoleRoot, root);
+  for (auto& program : programs) {
+    if (program[0] == "agetty")
+      program.insert(program.begin() + 1, {"--login-program", "/usr/lib/ros/console-login"});
+    if (program[0] == "/usr/sbin/sshd")
+      program.insert(program.end(), {"-o", "ChrootDirectory=" + root});
+    program = in_host(std::move(program));
+  }
+}
+
+// For `ros console-init` itself.
+int run_part(const Arguments& arguments) {
+  const std::string& part = arguments[0];
+  if (part == "--run-commands") return run_user_commands();
+  if (part == "--prepare") return prepare_in_host();
+  if (part == "--keep-accounts") {
+    wait_for_change("/etc", -1, [] {
+      keep_accounts();
+      return false;
+    });
+  }
+  if (part == "--in-host" && arguments.size() > 1) {
+    enter_host();
+    exec({arguments.begin() + 1, arguments.end()});
+  }
+  if (part == "--probe") {
+    check_console_image();
+    fmt::print("its shell runs\n");
+    return 0;
+  }
+  unknown_word("ros console-init", part,
+               {"--run-commands", "--prepare", "--keep-accounts", "--in-host", "--probe"});
 }
 
 }  // namespace
@@ -171,17 +217,19 @@ std::vector<std::string> sshd_command(const Config& config) {
 
 int console_init_verb(const Arguments& arguments) {
   log::set_name("console");
-  if (!arguments.empty() && arguments[0] == "--run-commands") return run_user_commands();
-  if (!arguments.empty() && arguments[0] == "--keep-accounts") {
-    wait_for_change("/etc", -1, [] {
-      keep_accounts();
-      return false;
-    });
-  }
+  if (!arguments.empty()) return run_part(arguments);
   const Config config = load_config();
   std::vector<std::string> problems;
   const bool first = !fs::exists(kConsoleDone);
-  if (first) prepare_once(config, problems);
+  const bool from_image = in_console_image();
+  if (from_image) {
+    check_console_image();
+    if (first) run(in_host({"/usr/bin/ros", "console-init", "--prepare"}));
+    prepare_console_image("/", kHost);
+  } else if (first) {
+    prepare_once(config, problems);
+  }
+  if (first) write_files(config, "console", problems);
 
   std::vector<std::vector<std::string>> programs;
   auto logins = config.texts("rancher.autologin");
@@ -194,13 +242,14 @@ int console_init_verb(const Arguments& arguments) {
   }
   if (config.flag("rancher.ssh.daemon", true)) {
     try {
-      prepare_host_keys(config);
+      if (!from_image) prepare_host_keys(config);
     } catch (const std::exception& error) {
       problems.emplace_back(error.what());
     }
     programs.push_back(sshd_command(config));
   }
-  programs.push_back({"/proc/self/exe", "console-init", "--keep-accounts"});
+  programs.push_back({"/usr/bin/ros", "console-init", "--keep-accounts"});
+  if (from_image) lead_into_image(programs);
   for (const auto& problem : problems) announce_error(problem);
   if (first) {
     write_file(kConsoleDone, "");

@@ -62,7 +62,7 @@ std::string make_or_keep(const Docker& docker, Service service) {
   std::string id;
   if (const auto old = container_of(docker, service)) {
     if (old->running()) return old->id;
-    if (has_hash(*old, hash) && !service.rebuild) {
+    if (service.persistent || (has_hash(*old, hash) && !service.rebuild)) {
       id = old->id;
     } else {
       docker.remove(old->id);
@@ -128,7 +128,7 @@ void provide_image(const Service& service, const ImageOptions& options) {
 
 bool is_outdated(const Docker& docker, const Service& service) {
   const auto container = container_of(docker, service);
-  return container && !has_hash(*container, hash_of(docker, service));
+  return container && !service.persistent && !has_hash(*container, hash_of(docker, service));
 }
 
 std::string ensure_container(const Docker& docker, const Service& service) {
@@ -148,7 +148,7 @@ std::vector<std::string> collect_containers(const Docker& docker,
   std::vector<std::string> removed;
   std::set<std::string> images{kSystemImage};
   for (const auto& service : services)
-    if (service.system) images.insert(service.spec.image);
+    if (service.system) images.insert({service.spec.image, service.chosen});
   for (const auto& container : docker.list(true, kServiceLabel)) {
     const auto name = container.labels.find(kServiceLabel);
     if (name == container.labels.end() || container.running() ||

@@ -8,11 +8,14 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/ros/tls.h"
 
 namespace ros {
 namespace {
 
 using nlohmann::json;
+
+constexpr const char* kTlsHost = "tcp://0.0.0.0:2376";
 
 // Where a key goes: a member of daemon.json of this form, or elsewhere (user_docker.cpp).
 enum class Form { text, list, flag, map, elsewhere };
@@ -89,6 +92,17 @@ bool says_something(const Value& value) {
            (value.is_list() && value.items().empty()));
 }
 
+void put_tls(json& target) {
+  const std::string folder = kServerTls;
+  target["tlsverify"] = true;
+  target["tlscacert"] = folder + "/ca.pem";
+  target["tlscert"] = folder + "/server-cert.pem";
+  target["tlskey"] = folder + "/server-key.pem";
+  auto& hosts = target["hosts"];
+  if (!hosts.is_array()) hosts = json::array();
+  if (std::ranges::find(hosts, json(kTlsHost)) == hosts.end()) hosts.push_back(kTlsHost);
+}
+
 // The member of daemon.json that an argument sets; most have the flag's name, lists its plural.
 std::vector<std::string> members_of(std::string_view argument) {
   static const std::map<std::string_view, std::string_view> brief{
@@ -112,10 +126,20 @@ json daemon_json(const Config& config, Dockerd which, std::string_view own) {
     if (!value || setting.form == Form::elsewhere || *why_not(setting, which) != '\0') continue;
     if (says_something(*value)) put(result, setting, *value);
   }
-  for (const auto& argument : config.texts(std::string{prefix_of(which)} + "extra_args")) {
+  if (which == Dockerd::user && has_tls(config) && tls_arguments(config).empty()) put_tls(result);
+  for (const auto& argument : daemon_arguments(config, which)) {
     for (const auto& member : members_of(argument)) result.erase(member);
   }
   return result;
+}
+
+std::vector<std::string> daemon_arguments(const Config& config, Dockerd which) {
+  auto arguments = config.texts(std::string{prefix_of(which)} + "extra_args");
+  if (which == Dockerd::user) {
+    const auto tls = tls_arguments(config);
+    arguments.insert(arguments.end(), tls.begin(), tls.end());
+  }
+  return arguments;
 }
 
 std::vector<std::string> daemon_environment(const Config& config, Dockerd which) {

@@ -19,6 +19,9 @@ enum class Dockerd { user, system };
 // over it, without what extra_args say, since dockerd refuses to be told twice.
 nlohmann::json daemon_json(const Config& config, Dockerd which, std::string_view own);
 
+// extra_args, and for user Docker tls_args when TLS is on.
+std::vector<std::string> daemon_arguments(const Config& config, Dockerd which);
+
 // NAME=VALUE: the proxies of rancher.environment, then the engine's own `environment`.
 std::vector<std::string> daemon_environment(const Config& config, Dockerd which);
 

@@ -59,7 +59,8 @@ void copy_output(int from) {
 bool may_start_ahead(const std::vector<Service>& services) {
   return std::ranges::any_of(services, [](const Service& service) {
     return service.name == "docker" && service.system && service.after.empty() &&
-           service.spec.image == kSystemImage && service.spec.entrypoint.empty() &&
+           service.chosen.empty() && service.spec.image == kSystemImage &&
+           service.spec.entrypoint.empty() &&
            service.spec.command == std::vector<std::string>{"ros", "user-docker"};
   });
 }

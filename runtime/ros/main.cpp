@@ -2,15 +2,20 @@
 // services. One binary with many names; the name it is called by may be a verb.
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <map>
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/ros/completion.h"
+#include "runtime/ros/console_image.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/verbs.h"
 
@@ -23,11 +28,17 @@ constexpr const char* kHelp =
     "  config    show and change the configuration (get, set, merge, export, …)\n"
     "  service   services (list, enable, disable, ps, logs, up, down, restart, …)\n"
     "  logs      of the system, the engines, the kernel and the services\n"
-    "  os        the system itself (status, list, upgrade, rollback, gc)\n"
+    "  console   which system you log in to (list, switch, enable)\n"
+    "  engine    which Docker you have (list, switch, enable, create, rm)\n"
+    "  tls       certificates for docker --tlsverify (generate)\n"
+    "  os        the system itself (status, timeline, list, upgrade, rollback, gc)\n"
     "  install   puts the system on a disk\n"
     "\n"
     "  reboot, poweroff, halt, shutdown    also commands of their own\n"
     "  wait-for-docker                     returns when user Docker answers\n"
+    "  preload-images                      loads what lies in /var/lib/rancher/preload\n"
+    "  env COMMAND…                        with the variables of rancher.environment\n"
+    "  dev SPEC                            the device of LABEL=… or UUID=…\n"
     "\n"
     "  --version, --help\n"
     "\n"
@@ -48,6 +59,15 @@ const std::map<std::string, Verb>& verbs() {
       {"logs", logs_verb},
       {"os", os_verb},
       {"install", install_verb},
+      {"console", console_verb},
+      {"engine", engine_verb},
+      {"tls", tls_verb},
+      {"env", env_verb},
+      {"entrypoint", env_verb},  // of images made for the old system
+      {"dev", dev_verb},
+      {"preload-images", preload_images_verb},
+      {"console-login", console_login_verb},
+      {"sudo", sudo_verb},
       {"reboot", power("reboot")},
       {"poweroff", power("poweroff")},
       {"halt", power("halt")},
@@ -71,24 +91,43 @@ const std::map<std::string, Verb>& verbs() {
   return table;
 }
 
+// The names that this program has besides its own (recipes/layers/runtime.yaml, console_image.cpp).
+constexpr std::array kNames{
+    "reboot",    "poweroff",        "halt",          "shutdown", "system-docker", "wait-for-docker",
+    "dhcp-hook", "kernel-modprobe", "console-login", "sudo"};
+// In a console out of an image these need programs and files of the system.
+constexpr std::array kNeedSystem{"console", "engine",  "install", "logs",
+                                 "os",      "service", "s",       "tls"};
+
+int complete() {
+  const char* line = std::getenv("COMP_LINE");
+  const char* point = std::getenv("COMP_POINT");
+  const std::string_view all = line ? line : "";
+  const auto length = static_cast<std::size_t>(point ? std::max(std::atol(point), 0L) : 0);
+  for (const auto& word : completions(all.substr(0, std::min(length, all.size()))))
+    std::puts(word.c_str());
+  return 0;
+}
+
 int dispatch(const std::string& called_as, Arguments arguments) {
-  if (called_as != "config" && called_as != "c" && called_as != "s" && called_as != "os" &&
-      called_as != "install" && called_as != "logs") {
-    const auto named = verbs().find(called_as);
-    if (named != verbs().end()) return named->second(arguments);
-  }
+  if (std::ranges::find(kNames, called_as) != kNames.end()) return verbs().at(called_as)(arguments);
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h" ||
       arguments[0] == "help") {
     std::fputs(kHelp, arguments.empty() ? stderr : stdout);
     return arguments.empty() ? 2 : 0;
   }
   if (arguments[0] == "--version" || arguments[0] == "-v") return os_verb({"version"});
+  if (arguments[0] == "--complete") return complete();
   const auto found = verbs().find(arguments[0]);
   if (found == verbs().end()) {
     unknown_word("ros", arguments[0],
-                 {"config", "service", "logs", "os", "install", "reboot", "poweroff", "halt",
-                  "shutdown", "wait-for-docker", "--help", "--version"});
+                 {"config", "service", "console", "engine", "tls", "logs", "os", "install",
+                  "reboot", "poweroff", "halt", "shutdown", "wait-for-docker", "preload-images",
+                  "env", "dev", "--help", "--version"});
   }
+  if (std::ranges::find(kNeedSystem, arguments[0]) != kNeedSystem.end() && ::geteuid() == 0 &&
+      in_console_image())
+    enter_host();
   arguments.erase(arguments.begin());
   return found->second(arguments);
 }
@@ -100,6 +139,8 @@ int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   const std::string path = argc > 0 ? argv[0] : "ros";
   try {
+    if (::getauxval(AT_SECURE) != 0)
+      return ros::sudo_verb(ros::Arguments(argv + std::min(argc, 1), argv + argc));
     return ros::dispatch(path.substr(path.rfind('/') + 1),
                          ros::Arguments(argv + std::min(argc, 1), argv + argc));
   } catch (const ros::Error& error) {

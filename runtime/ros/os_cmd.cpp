@@ -10,9 +10,11 @@
 #include "runtime/base/text.h"
 #include "runtime/config/load.h"
 #include "runtime/ros/catalogue.h"
+#include "runtime/ros/chosen.h"
 #include "runtime/ros/containers.h"
 #include "runtime/ros/datasource.h"
 #include "runtime/ros/options.h"
+#include "runtime/ros/timeline.h"
 #include "runtime/ros/upgrade.h"
 #include "runtime/ros/verbs.h"
 
@@ -25,7 +27,8 @@ constexpr const char* kReady = "/run/ros/ready";
 
 constexpr const char* kHelp =
     "usage: ros os version                the version that runs\n"
-    "       ros os status                 the same with the state, and what an upgrade came to\n"
+    "       ros os status                 the same with boot, memory, state, services, upgrades\n"
+    "       ros os timeline [--json | --svg]  where the time of this boot went\n"
     "       ros os list [-i RELEASES]     versions on this disk and those that can be had\n"
     "       ros os upgrade [VERSION] [-i RELEASES] [-s] [-f] [--no-reboot] [-a WORDS]\n"
     "           -i, --image RELEASES  a folder or URL with an `index` (default:\n"
@@ -42,15 +45,75 @@ constexpr const char* kHelp =
 
 void say(const std::string& line) { fmt::print(stderr, "{}\n", line); }
 
+std::string boot_time() {
+  const std::string ready{trim(try_read_file(kReady).value_or(""))};
+  return ready.empty() ? "not ready yet" : ready + " s after the kernel's start";
+}
+
+// Those that follow one another; services start beside them.
+std::string main_stages() {
+  std::vector<std::string> texts;
+  for (const auto& stage : parse_timeline(try_read_file(kTimeline).value_or("")))
+    if (!stage.name.starts_with("service "))
+      texts.push_back(fmt::format("{} {:.2f}", stage.name, stage.end - stage.begin));
+  return join(texts, ", ");
+}
+
+// "MemTotal:  1013528 kB", proc(5).
+std::uint64_t memory_bytes(const std::string& meminfo, std::string_view name) {
+  for (const auto& line : split(meminfo, '\n')) {
+    const auto fields = words(line);
+    if (fields.size() > 1 && fields[0] == name) return std::stoull(fields[1]) * 1024;
+  }
+  return 0;
+}
+
+void print_services() {
+  if (::geteuid() != 0) return fmt::print("services sudo ros os status shows them\n");
+  std::vector<std::string> ignored, running, others;
+  const auto containers = Docker{kSystemDocker}.list(true);
+  for (const auto& service : running_services(load_config(), ignored)) {
+    if (!service.system) continue;
+    const auto found = std::ranges::find(containers, service.container, &Container::name);
+    if (found != containers.end() && found->running()) {
+      running.push_back(service.name);
+    } else {
+      others.push_back(fmt::format("{} ({})", service.name,
+                                   found == containers.end() ? "absent" : found->state));
+    }
+  }
+  fmt::print("services {} run: {}\n", running.size(), join(running, " "));
+  if (!others.empty()) fmt::print("stopped  {}\n", join(others, ", "));
+}
+
+int print_timeline(Arguments arguments) {
+  const bool json = take_flag(arguments, "", "--json");
+  const bool svg = take_flag(arguments, "", "--svg");
+  expect_words(arguments, 0, 0, "ros os timeline");
+  if (json && svg) throw Error{"--json or --svg, not both", Error::Kind::usage};
+  const auto stages = parse_timeline(try_read_file(kTimeline).value_or(""));
+  if (stages.empty()) throw Error{fmt::format("nothing has written {} yet", kTimeline)};
+  const std::string text = json  ? timeline_json(stages)
+                           : svg ? timeline_svg(stages)
+                                 : timeline_text(stages);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return 0;
+}
+
 int print_status() {
   const std::string state{trim(try_read_file(kStateReport).value_or("unknown"))};
   constexpr std::string_view kMemory = "memory ";
-  const std::string ready{trim(try_read_file(kReady).value_or(""))};
   fmt::print("version  {}\n", running_version());
   fmt::print("state    {}\n", state.starts_with(kMemory)
                                   ? "in memory, nothing is kept: " + state.substr(kMemory.size())
                                   : state);
-  fmt::print("ready    {}\n", ready.empty() ? "not yet" : ready + " s after the kernel's start");
+  fmt::print("ready    {}\n", boot_time());
+  if (const auto stages = main_stages(); !stages.empty()) fmt::print("boot     {}\n", stages);
+  const std::string meminfo = try_read_file("/proc/meminfo").value_or("");
+  const auto total = memory_bytes(meminfo, "MemTotal:");
+  fmt::print("memory   {} of {} used\n", human_size(total - memory_bytes(meminfo, "MemAvailable:")),
+             human_size(total));
+  print_services();
   const BootState boot = load_boot_state();
   if (!boot.previous.empty()) fmt::print("previous {}\n", boot.previous);
   if (!boot.trial.empty()) fmt::print("next     {} ({} starts left)\n", boot.trial, boot.tries);
@@ -198,11 +261,13 @@ int os_verb(const Arguments& arguments) {
     return 0;
   }
   if (verb == "status") return print_status();
+  if (verb == "timeline") return print_timeline(rest);
   if (verb == "list") return list(rest);
   if (verb == "upgrade") return upgrade(rest);
   if (verb == "rollback") return rollback(rest);
   if (verb == "gc") return collect_garbage(rest);
-  unknown_word("ros os", verb, {"version", "status", "list", "upgrade", "rollback", "gc"});
+  unknown_word("ros os", verb,
+               {"version", "status", "timeline", "list", "upgrade", "rollback", "gc"});
 }
 
 }  // namespace ros

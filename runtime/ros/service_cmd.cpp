@@ -13,6 +13,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/catalogue.h"
+#include "runtime/ros/chosen.h"
 #include "runtime/ros/containers.h"
 #include "runtime/ros/options.h"
 #include "runtime/ros/supervisor.h"
@@ -94,7 +95,7 @@ Config included_config() {
 
 Services services_now() {
   std::vector<std::string> said_at_boot;
-  return services_of(included_config(), said_at_boot);
+  return running_services(included_config(), said_at_boot);
 }
 
 // Containers of services that the configuration has no more.

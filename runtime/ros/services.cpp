@@ -8,6 +8,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/ros/chosen.h"
 #include "runtime/ros/cron.h"
 #include "runtime/ros/hypervisor.h"
 #include "runtime/ros/mounts.h"
@@ -231,7 +232,9 @@ Service read_service(const std::string& name, const Value& value, const Config& 
   service.restart = service.system && (policy == "always" || policy == "unless-stopped");
   service.restart_if_failed = service.system && policy.starts_with("on-failure");
   if (!service.system && !policy.empty()) spec.restart = policy;
+  service.chosen = chosen_image(config, name);
   if (name == "console") {  // it writes its own
+    service.rebuild |= config.flag("rancher.force_console_rebuild");
     add_mounts(spec, config);
   } else if (const Value* files = config.find("write_files")) {
     service.files = Value::list();
@@ -276,6 +279,15 @@ bool is_on(const std::string& name, const Value& definition, const Config& confi
 }
 
 }  // namespace
+
+std::string chosen_image(const Config& config, const std::string& service) {
+  for (const Choice& choice : {kConsole, kEngine}) {
+    if (service != choice.service) continue;
+    const std::string name = config.text(choice.key);
+    return name == choice.own ? std::string{} : name;
+  }
+  return {};
+}
 
 std::vector<Service> services_of(const Config& config, std::vector<std::string>& problems,
                                  const fs::path& root) {

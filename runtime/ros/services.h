@@ -26,6 +26,8 @@ struct Service {
   std::string schedule;            // when it runs, in the words of crontab(5)
   Build build;                     // how its image is made when there is none
   Value files;                     // its entries of write_files
+  std::string chosen;              // image that the configuration puts in its place (chosen.h)
+  bool persistent = false;         // its container stays, whatever becomes of the definition
 
   const char* engine() const { return system ? kSystemDocker : kUserDocker; }
 };

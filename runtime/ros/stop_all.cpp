@@ -13,6 +13,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/engine/docker.h"
+#include "runtime/ros/containers.h"
 #include "runtime/ros/supervisor.h"
 #include "runtime/ros/user_docker.h"
 #include "runtime/ros/verbs.h"
@@ -55,8 +56,10 @@ int stop_all_verb(const Arguments&) {
   const Docker system{kSystemDocker};
   const auto running = system.list(false);
   const auto named = [&](const std::string& name) {
-    return std::find_if(running.begin(), running.end(),
-                        [&](const Container& container) { return container.name == name; });
+    return std::find_if(running.begin(), running.end(), [&](const Container& container) {
+      const auto service = container.labels.find(kServiceLabel);
+      return service != container.labels.end() && service->second == name;
+    });
   };
   if (const auto docker = named("docker"); docker != running.end()) {
     try {
@@ -67,12 +70,14 @@ int stop_all_verb(const Arguments&) {
     stop_quietly(system, docker->id, std::max(limit - 10, 5));
   }
   std::vector<std::thread> threads;
+  const auto console = named("console");
   for (const auto& container : running) {
-    if (container.name == "docker" || container.name == "console") continue;
+    if (container.name == "docker" || (console != running.end() && container.id == console->id))
+      continue;
     threads.emplace_back([&] { stop_quietly(system, container.id, kServiceSeconds); });
   }
   for (auto& thread : threads) thread.join();
-  if (const auto console = named("console"); console != running.end()) {
+  if (console != running.end()) {
     stop_quietly(system, console->id, kServiceSeconds);
   }
   return 0;

@@ -8,12 +8,15 @@
 #include <charconv>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/base/timeline.h"
 #include "runtime/ros/announce.h"
+#include "runtime/ros/chosen.h"
 #include "runtime/ros/containers.h"
 #include "runtime/ros/cron.h"
 #include "runtime/ros/watch.h"
@@ -172,7 +175,7 @@ Supervisor::End Supervisor::run_on_schedule(const Service& service) {
   return {.failed = status != 0, .reason = ended(service, status)};
 }
 
-Supervisor::End Supervisor::run_once(const Service& service) {
+Supervisor::End Supervisor::run_once(const Service& service, double& since) {
   const Docker docker{service.engine()};
   if (!service.system) wait_for_engine(kUserDocker);
   if (!has_image(docker, service)) {
@@ -182,6 +185,7 @@ Supervisor::End Supervisor::run_once(const Service& service) {
   }
   if (!service.schedule.empty()) return run_on_schedule(service);
   const std::string id = ensure_started(docker, service);
+  if (since > 0) note_stage(std::exchange(since, 0), "service " + service.name);
   log::debug(fmt::format("service {} started", service.name));
   service.wait_for_end ? mark_tried(service.name) : mark_started(service);
   // A user service is the user engine's from here on.
@@ -196,6 +200,7 @@ Supervisor::End Supervisor::run_once(const Service& service) {
 void Supervisor::look_after(const std::string& name) {
   if (const auto service = current(name)) wait_for_others(*service);
   Failure failure;
+  double since = uptime();
   for (;;) {
     if (wait_until_wanted(name)) failure = {};
     const auto service = current(name);
@@ -203,7 +208,7 @@ void Supervisor::look_after(const std::string& name) {
     const auto began = Clock::now();
     End end;
     try {
-      end = run_once(*service);
+      end = run_once(as_chosen(*service), since);
     } catch (const std::exception& error) {
       end = {.failed = true, .reason = fmt::format("service {}: {}", name, error.what())};
       mark_blocked(name);

@@ -56,7 +56,8 @@ class Supervisor {
     std::string reason;
   };
   void look_after(const std::string& name);
-  End run_once(const Service& service);
+  // `since`: when its first start began, in seconds after the kernel's; 0 once that is noted.
+  End run_once(const Service& service, double& since);
   End run_on_schedule(const Service& service);
   std::optional<Service> current(const std::string& name);
   void wait_for_others(const Service& service);

@@ -13,16 +13,20 @@
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/base/timeline.h"
 #include "runtime/ros/announce.h"
 #include "runtime/ros/azure_report.h"
 #include "runtime/ros/catalogue.h"
+#include "runtime/ros/chosen.h"
 #include "runtime/ros/console.h"
 #include "runtime/ros/datasource.h"
 #include "runtime/ros/docker_settings.h"
 #include "runtime/ros/head_start.h"
 #include "runtime/ros/mounts.h"
+#include "runtime/ros/preload.h"
 #include "runtime/ros/settings.h"
 #include "runtime/ros/supervisor.h"
+#include "runtime/ros/swap.h"
 #include "runtime/ros/system_docker.h"
 #include "runtime/ros/upgrade.h"
 #include "runtime/ros/verbs.h"
@@ -69,6 +73,14 @@ std::string saved_user_data() {
   return saved({"cloud-config.d/boot.yml", "cloud-config-script", "metadata"});
 }
 
+// The container that a service has now.
+std::string container_of(const std::string& service, const Config& config) {
+  std::vector<std::string> ignored;
+  for (const auto& each : running_services(config, ignored))
+    if (each.name == service) return each.container;
+  return service;
+}
+
 bool has_ipv4(const std::vector<Address>& all) {
   return std::any_of(all.begin(), all.end(), [](const Address& address) {
     return address.address.find(':') == std::string::npos;
@@ -95,8 +107,13 @@ void apply_user_data(const UserData& data, const FetchUrl& fetch,
   if (differs(Dockerd::user)) docker.restart("docker", kServiceSeconds);
   apply_hostname(hostname_of(config, load_metadata()));
   fs::remove(kConsoleDone);
-  docker.restart("console", kServiceSeconds);
+  docker.restart(container_of("console", config), kServiceSeconds);
   request_reload();
+}
+
+// A console and an engine that the configuration chooses and system Docker did not have.
+void fetch_what_is_chosen() {
+  for (const Choice& choice : {kConsole, kEngine}) fetch_chosen(choice);
 }
 
 // What only the network has, once there is an address: a metadata service, or
@@ -134,6 +151,14 @@ void write_issue() {
 void mount_network(const Config& config) {
   std::vector<std::string> problems;
   mount_all(config, MountStage::network, problems);
+  for (const auto& problem : problems) announce_error(problem);
+}
+
+// Archives may be large: they wait for user Docker, and only rancher.preload_wait makes the box
+// wait.
+void preload_user_images() {
+  std::vector<std::string> problems;
+  load_archives(fs::path{kPreloadFolder} / "docker", kUserDocker, problems);
   for (const auto& problem : problems) announce_error(problem);
 }
 
@@ -210,7 +235,14 @@ int sysinit_verb(const Arguments&) {
   fs::create_directories("/run/ros");
   std::vector<std::string> problems;
   std::optional<UserData> local;
+  double begin = uptime();
+  const bool restarted = fs::exists(kReady);
+  const auto stage = [&](const char* name) {
+    if (!restarted) note_stage(begin, name);
+    begin = uptime();
+  };
   Config config = configure(local, problems);
+  stage("configuration");
   log::set_debug(config.flag("rancher.debug"));
   problems.insert(problems.end(), config.problems.begin(), config.problems.end());
   for (auto& line : settings_without_effect(config)) problems.push_back(std::move(line));
@@ -224,8 +256,8 @@ int sysinit_verb(const Arguments&) {
   write_file("/run/ros/shutdown-timeout",
              fmt::format("{}\n", config.integer("rancher.shutdown_timeout", 60)));
   mount_all(config, MountStage::boot, problems);  // user Docker may be kept on one
+  stage("mounts");
   auto services = services_on_this_box(config, problems);
-  const bool restarted = fs::exists(kReady);
   if (!restarted && may_start_ahead(services)) {
     try {
       start_ahead();
@@ -233,6 +265,8 @@ int sysinit_verb(const Arguments&) {
       problems.emplace_back(error.what());  // its container starts it, later
     }
   }
+  if (!restarted)  // services may be made of them
+    load_archives(fs::path{kPreloadFolder} / "system-docker", kSystemDocker, problems);
   Supervisor supervisor;
   supervisor.update(std::move(services));
   std::thread{follow_configuration, std::ref(supervisor),
@@ -248,13 +282,18 @@ int sysinit_verb(const Arguments&) {
   }
   write_issue();
 
+  stage("sysctl, modules");
   wait_for_engine(kUserDocker);
+  stage("user Docker");
   if (!restarted) {
+    if (config.flag("rancher.preload_wait")) preload_user_images();
     supervisor.wait_until_tried();
+    stage("the last service");
     confirm_system_docker();
     say_ready();
     settle_version();
   }
+  std::thread{preload_user_images}.detach();
   bool connected = !addresses().empty();
   if (!connected) {
     // Says so once, and again when an address comes.
@@ -265,6 +304,7 @@ int sysinit_verb(const Arguments&) {
       !restarted && (local ? needs_network(local->text) : has_network_sources(config));
   bool announced = connected && !restarted;
   bool mount_by_network = true;
+  bool fetch_choices = true;
   auto known = announced ? addresses() : std::vector<Address>{};
   watch_addresses(-1, [&] {
     const auto now = addresses();
@@ -275,6 +315,10 @@ int sysinit_verb(const Arguments&) {
     if (ask_network && has_ipv4(now)) {
       ask_network = false;
       configure_by_network(local);
+    }
+    if (fetch_choices && !now.empty()) {
+      fetch_choices = false;
+      std::thread{fetch_what_is_chosen}.detach();
     }
     for (const auto& address : now) {
       if (std::find(known.begin(), known.end(), address) == known.end() && !restarted) {

@@ -9,6 +9,7 @@
 #include "runtime/base/disk_layout.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/ros/console_image.h"
 
 namespace ros {
 namespace {
@@ -77,7 +78,8 @@ void make_room(WritableMedium& medium, const Release& release, const std::string
 }  // namespace
 
 std::string running_version() {
-  for (const auto& line : split(try_read_file("/usr/lib/os-release").value_or(""), '\n'))
+  const fs::path system = in_console_image() ? kHost : "/";
+  for (const auto& line : split(try_read_file(system / "usr/lib/os-release").value_or(""), '\n'))
     if (line.starts_with("VERSION_ID=")) return std::string{trim(line.substr(11))};
   return ROSBUILD_VERSION;
 }

@@ -9,22 +9,28 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/engine/docker.h"
+#include "runtime/ros/announce.h"
+#include "runtime/ros/chosen.h"
 #include "runtime/ros/docker_networks.h"
 #include "runtime/ros/docker_settings.h"
 #include "runtime/ros/head_start.h"
 #include "runtime/ros/process.h"
+#include "runtime/ros/tls.h"
 #include "runtime/ros/verbs.h"
 #include "runtime/ros/watch.h"
 
 namespace ros {
 namespace {
 
+// Docker gives paths relative to it when an image has very many layers.
+constexpr const char* kSystemLayers = "/var/lib/system-docker/overlay2";
 constexpr int kPriority = -10;  // a nice value
 constexpr const char* kOwnHost = "unix:///run/docker.sock";
 // A file that people may write; rancher.docker counts more.
@@ -38,6 +44,32 @@ void enter_host_files() {
   if (::setns(host.get(), CLONE_NEWNS) != 0 || ::chdir("/") != 0) {
     throw Error::from_errno("cannot enter the host's mount namespace");
   }
+}
+
+// Where an engine out of an image has its programs, as the host sees them; "" for the system's own.
+std::string engine_folder() {
+  const char* image = std::getenv(kEngineVariable);
+  if (!image || *image == '\0') return {};
+  for (const char* folder :
+       {"/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin", "/opt/bin", "/engine"}) {
+    if (fs::exists(fs::path{folder} / "dockerd"))
+      return root_on_host(read_file("/proc/self/mountinfo")) + folder;
+  }
+  throw Error{
+      fmt::format("{} has no dockerd in /usr/local/bin, /usr/bin, /opt/bin or /engine", image),
+      Error::Kind::input};
+}
+
+// On the host's files, as it will run: Docker's own programs are linked statically.
+int probe(const std::string& dockerd) {
+  try {
+    const std::string version = run_program({dockerd, "--version"});
+    fmt::print("{}\n", trim(version));
+  } catch (const Error& error) {
+    throw Error{fmt::format("its dockerd does not run on the system's files: {}", error.what())}
+        .hint("an image with Docker's static programs, such as docker:28-dind");
+  }
+  return 0;
 }
 
 std::string graph_of(const Config& config) {
@@ -55,6 +87,20 @@ bool is_own_socket(std::string_view host) {
 }
 
 }  // namespace
+
+std::string root_on_host(std::string_view mountinfo) {
+  constexpr std::string_view kUpper = "upperdir=";
+  for (const auto& line : split(mountinfo, '\n')) {
+    const auto fields = words(line);
+    if (fields.size() < 5 || fields[4] != "/") continue;
+    for (const auto& option : split(fields.back(), ','))
+      if (option.starts_with(kUpper))
+        return fs::absolute(fs::path{option.substr(kUpper.size())}.parent_path() / "merged",
+                            kSystemLayers)
+            .string();
+  }
+  throw Error{"the root of this container is no overlay of system Docker's"};
+}
 
 std::string user_docker_pid_file(const Config& config) {
   return config.text("rancher.docker.pid_file", "/run/docker.pid");
@@ -95,7 +141,7 @@ std::vector<std::string> user_docker_command(const Config& config) {
       "--pidfile",
       user_docker_pid_file(config)};
   bool listens = false;
-  for (auto& argument : config.texts("rancher.docker.extra_args")) {
+  for (auto& argument : daemon_arguments(config, Dockerd::user)) {
     listens |= argument.starts_with("-H") || argument.starts_with("--host");
     argv.push_back(std::move(argument));
   }
@@ -108,6 +154,11 @@ std::vector<std::string> user_docker_command(const Config& config) {
 
 int user_docker_verb(const Arguments& arguments) {
   log::set_name("user-docker");
+  const std::string engine = engine_folder();
+  if (!arguments.empty() && arguments[0] == "--probe") {
+    enter_host_files();
+    return probe(engine + "/dockerd");
+  }
   if (!arguments.empty() && arguments[0] == "--ahead") {
     detach_ahead();
   } else {
@@ -119,11 +170,20 @@ int user_docker_verb(const Arguments& arguments) {
   const Config config = load_config();
   const bool live_restore = config.flag("rancher.docker.live_restore", true);
   write_file_atomically(kUserDockerConfig, user_docker_config(config, live_restore));
+  std::vector<std::string> problems;
+  write_server_tls(config, problems);
+  for (const auto& problem : problems) announce_error(problem);
   // No daemon ran since the machine started, so no container of its networks does.
   if (!fs::exists(exec_root_of(config))) forget_default_networks(graph_of(config));
   // Left behind by a daemon that was killed; a number may have a new owner by now.
   fs::remove(user_docker_pid_file(config));
-  exec(user_docker_command(config), daemon_environment(config, Dockerd::user));
+  auto argv = user_docker_command(config);
+  auto environment = daemon_environment(config, Dockerd::user);
+  if (!engine.empty()) {
+    argv[0] = engine + "/dockerd";
+    environment.push_back(fmt::format("PATH={}:{}", engine, std::getenv("PATH")));
+  }
+  exec(argv, environment);
 }
 
 int wait_for_docker_verb(const Arguments& arguments) {

@@ -20,4 +20,7 @@ std::string user_docker_config(const Config& config, std::string_view own, bool 
 std::string user_docker_pid_file(const Config& config);
 std::vector<std::string> user_docker_command(const Config& config);
 
+// Where the host sees the root of the container whose /proc/self/mountinfo this is.
+std::string root_on_host(std::string_view mountinfo);
+
 }  // namespace ros

@@ -16,6 +16,12 @@ int service_logs(Arguments arguments);  // of `ros service logs`
 int logs_verb(const Arguments& arguments);
 int os_verb(const Arguments& arguments);
 int install_verb(const Arguments& arguments);
+int console_verb(const Arguments& arguments);
+int engine_verb(const Arguments& arguments);
+int tls_verb(const Arguments& arguments);
+int env_verb(const Arguments& arguments);
+int dev_verb(const Arguments& arguments);
+int preload_images_verb(const Arguments& arguments);
 int power_verb(const std::string& name, const Arguments& arguments);  // reboot, poweroff, …
 int system_docker_verb(const Arguments& arguments);
 int wait_for_docker_verb(const Arguments& arguments);
@@ -28,6 +34,8 @@ int system_dockerd_verb(const Arguments& arguments);   // started by init; becom
 int stop_all_verb(const Arguments& arguments);         // started by init when going down
 int recovery_verb(const Arguments& arguments);         // the same, for its recovery console
 int console_init_verb(const Arguments& arguments);     // main process of service console
+int console_login_verb(const Arguments& arguments);    // called by agetty (console_image.h)
+int sudo_verb(const Arguments& arguments);             // in consoles whose image has none
 int netconf_verb(const Arguments& arguments);          // main process of service network
 int dhcp_hook_verb(const Arguments& arguments);        // called by dhcpcd
 int kernel_modprobe_verb(const Arguments& arguments);  // called by the kernel

@@ -10,7 +10,7 @@
 #include <catch2/catch.hpp>
 #include <functional>
 
-#include "runtime/init/console.h"
+#include "runtime/base/timeline.h"
 
 using namespace ros;
 

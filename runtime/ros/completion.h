@@ -1,0 +1,14 @@
+// What bash offers after `ros …<Tab>`. bash starts `ros --complete` itself (complete -C, bash(1)),
+// with the line in COMP_LINE and COMP_POINT.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ros {
+
+// The words that may stand where the line ends.
+std::vector<std::string> completions(std::string_view line);
+
+}  // namespace ros
