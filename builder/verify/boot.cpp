@@ -85,7 +85,8 @@ class QemuCommand {
     if (options.kvm)
       add({"-accel", "kvm", "-cpu", "host"});
     else
-      add({"-accel", "tcg,thread=multi", "-cpu", is_arm(options) ? "cortex-a72" : "Opteron_G3,-misalignsse"});
+      add({"-accel", "tcg,thread=multi", "-cpu",
+           is_arm(options) ? "cortex-a72" : "Opteron_G3,-misalignsse"});
     add({"-smp", std::to_string(options.processors), "-m", std::to_string(options.memory_mb)});
     add({"-display", "none", "-serial", options.serial});
     if (!is_arm(options)) add({"-vga", "std"});
@@ -304,10 +305,10 @@ bool have_kvm() {
     const ros::TempDir folder;
     const fs::path disk = folder.path() / "sector";
     ros::write_file(disk, sector);
-    return try_run({.argv = {"timeout", "2", kQemu, "-accel", "kvm", "-cpu", "host", "-m", "16",
-                             "-nodefaults", "-display", "none", "-device",
-                             "isa-debug-exit,iobase=0xf4", "-drive",
-                             "if=ide,format=raw,file=" + disk.string()}})
+    return try_run(
+               {.argv = {"timeout", "2", kQemu, "-accel", "kvm", "-cpu", "host", "-m", "16",
+                         "-nodefaults", "-display", "none", "-device", "isa-debug-exit,iobase=0xf4",
+                         "-drive", "if=ide,format=raw,file=" + disk.string()}})
                .status == kDone * 2 + 1;
   }();
   return works;

@@ -13,11 +13,10 @@
 namespace ros {
 namespace {
 
-constexpr std::array<Agent, 4> kAgents{
-    {{"open-vm-tools", Hypervisor::vmware},
-     {"hyperv-vm-tools", Hypervisor::hyperv},
-     {"hyperv-vss", Hypervisor::hyperv},
-     {"qemu-guest-agent", Hypervisor::kvm}}};
+constexpr std::array<Agent, 4> kAgents{{{"open-vm-tools", Hypervisor::vmware},
+                                        {"hyperv-vm-tools", Hypervisor::hyperv},
+                                        {"hyperv-vss", Hypervisor::hyperv},
+                                        {"qemu-guest-agent", Hypervisor::kvm}}};
 
 // Device 3 of the virtio specification, "console". Without it nobody can ask the agent anything.
 bool has_virtio_serial(const fs::path& root) {
