@@ -56,7 +56,7 @@ test-matrix: setup-test build arm64 ## boot every image of a disk, arm64 too, an
 
 bench: ## the figures, each beside its bound and a baseline of this run
 	@ci/setup build bench
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build arm64
 	@ci/bench $(ROSBUILD)
 
 lint: ## scripts, formatting, recipes

@@ -216,8 +216,7 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
   options.block_size = recipe.block_size;
   layer.step =
       graph_.add({"layer " + recipe.name, needs, weight,
-                  [this, key, tree = layer.tree, file = layer.file,
-                   options](std::stop_token stop) {
+                  [this, key, tree = layer.tree, file = layer.file, options](std::stop_token stop) {
                     return make_file(
                         cache_, key,
                         [&](const fs::path& out) {

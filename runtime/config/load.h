@@ -1,8 +1,9 @@
 // The configuration of the running system, put together from its layers:
 // os-config.yml, os-config.d/*.yml, platform.yml, oem-config.yml, cloud-config.d/*.yml,
-// cloud-config.yml, kernel command line. In files of cloud-config.d and in cloud-config.yml $public_ipv4, $private_ipv4,
-// $public_ipv6 and $private_ipv6 stand for what the metadata says. Derived from the whole, where
-// nothing else is set: proxies in rancher.environment, EXTRA_CMDLINE, debug of the engines.
+// cloud-config.yml, kernel command line. In files of cloud-config.d and in cloud-config.yml
+// $public_ipv4, $private_ipv4, $public_ipv6 and $private_ipv6 stand for what the metadata says.
+// Derived from the whole, where nothing else is set: proxies in rancher.environment, EXTRA_CMDLINE,
+// debug of the engines.
 //
 // A layer that is wrong in part counts with the rest; its problems are kept for
 // the console. Nothing here throws because of what a user wrote.

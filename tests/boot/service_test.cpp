@@ -234,11 +234,12 @@ void check_user_scope(Guest& guest, const Servers& servers) {
 }
 
 void check_garbage(Guest& guest) {
-  guest.root("ros service disable web qemu-guest-agent && ros service stop -t 1 web qemu-guest-agent");
+  guest.root(
+      "ros service disable web qemu-guest-agent && ros service stop -t 1 web qemu-guest-agent");
   const std::string removed = guest.root("ros os gc");
-  CHECK_THAT(removed, Contains("removed container web") &&
-                          Contains("removed container qemu-guest-agent") &&
-                          Contains("removed image ros/qemu-guest-agent:latest") && Contains("/spot"));
+  CHECK_THAT(removed,
+             Contains("removed container web") && Contains("removed container qemu-guest-agent") &&
+                 Contains("removed image ros/qemu-guest-agent:latest") && Contains("/spot"));
   CHECK(guest.root("ros os gc").empty());
   CHECK_THAT(guest.root("system-docker images"), Contains("rancher/os"));
 }

@@ -81,9 +81,14 @@ TEST_CASE("hypervisors: the configuration beats what is found") {
 }
 
 TEST_CASE("hypervisors: one whose image comes out of a catalogue is switched like any other") {
-  Box box{"QEMU", "Standard PC"};
-  const std::string built =
-      "    open-vm-tools: {image: ros/open-vm-tools, labels: {io.rancher.os.scope: system}}\n";
-  CHECK(box.services(built) == Names{"open-vm-tools"});
-  CHECK(box.services(built + "  services_include: {open-vm-tools: false}\n").empty());
+  const Box box{"QEMU", "Standard PC"};
+  std::vector<std::string> problems;
+  const auto services = [&](const std::string& settings) {
+    return services_of(
+        test::config_of("rancher:\n  services: {open-vm-tools: {image: ros/open-vm-tools}}\n" +
+                        settings),
+        problems, box.root.path());
+  };
+  CHECK(services("").size() == 1);
+  CHECK(services("  services_include: {open-vm-tools: false}\n").empty());
 }
