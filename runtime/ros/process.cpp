@@ -36,7 +36,7 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 
 std::vector<std::string> environment_with(const std::vector<std::string>& added) {
   std::vector<std::string> all;
-  for (char** entry = environ; *entry; ++entry) {
+  for (char** entry = environ; entry && *entry; ++entry) {  // nullptr after clearenv(3)
     const std::string_view text = *entry;
     bool replaced = false;
     for (const auto& item : added) {
