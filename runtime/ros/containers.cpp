@@ -55,13 +55,20 @@ bool has_hash(const Container& container, const std::string& hash) {
   return found != container.labels.end() && found->second == hash;
 }
 
+// Docker's list may lag behind what has just been stopped.
+bool runs(const Docker& docker, const Container& container) {
+  if (!container.running()) return false;
+  const auto state = docker.inspect(container.id);
+  return state && state->running;
+}
+
 std::string make_or_keep(const Docker& docker, Service service) {
   const std::string hash = hash_of(docker, service);
   service.spec.labels[kHashLabel] = hash;
   service.spec.labels[kServiceLabel] = service.name;
   std::string id;
   if (const auto old = container_of(docker, service)) {
-    if (old->running()) return old->id;
+    if (runs(docker, *old)) return old->id;
     if (service.persistent || (has_hash(*old, hash) && !service.rebuild)) {
       id = old->id;
     } else {
