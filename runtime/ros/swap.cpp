@@ -137,10 +137,16 @@ void swap(const Choice& choice, const std::string& image) {
     const std::string reason = error.what();
     docker.stop(fresh.container, kStopSeconds);
     if (!existed) docker.remove(fresh.container);
-    if (is_console(choice)) write_file(kConsoleDone, "");
-    ensure_started(docker, old);
-    throw Error{fmt::format("{} {} did not start, and the one before runs again: {}", choice.verb,
-                            shown(choice, image), reason)};
+    is_console(choice) ? write_file(kConsoleDone, "") : (void)fs::remove(kUserDocker, absent);
+    std::string then = "the one before runs again";
+    try {
+      ensure_started(docker, old);
+      wait_until_serving(choice, docker, old);
+    } catch (const std::exception& worse) {
+      then = fmt::format("nor did the one before ({})", worse.what());
+    }
+    throw Error{fmt::format("{} {} did not start, and {}: {}", choice.verb, shown(choice, image),
+                            then, reason)};
   }
 }
 
