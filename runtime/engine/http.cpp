@@ -299,8 +299,8 @@ Response http_request(const std::string& socket, std::string_view method, std::s
 bool Url::is_numeric() const { return tcp_address(host, port).size != 0; }
 
 std::optional<Url> parse_url(std::string_view text) {
-  for (const unsigned char c : text) {
-    if (c <= ' ' || c == 0x7f) return std::nullopt;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) <= 0x20 || c == 0x7f) return std::nullopt;
   }
   Url url;
   const auto colon = text.find("://");
