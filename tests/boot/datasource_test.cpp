@@ -251,9 +251,11 @@ TEST_CASE(
   box.disks[0].path = state_disk(
       dir.path(),
       {{kSources, sources_config("")},
-       // Only the DHCP server has metadata in a Cloudstack, and QEMU's serves no HTTP.
+       // Only the DHCP server has metadata in a Cloudstack, and QEMU's serves no HTTP. The network
+       // with the service may get its lease long after the other one, under emulation.
        {"var/lib/rancher/conf/cloud-config.d/80-router.yml",
-        "rancher: {network: {pre_cmds: [\"iptables -w -t nat -A OUTPUT -p tcp -d 169.254.169.2 "
+        "rancher: {cloud_init: {wait: 60}, network: {pre_cmds: [\"iptables -w -t nat -A OUTPUT -p "
+        "tcp -d 169.254.169.2 "
         "--dport 80 -j DNAT --to-destination 169.254.169.1\"]}}\n"}});
   box.arguments.insert(box.arguments.end(), {"-smbios", "type=1,product=Exoscale Test"});
   Guest guest{box};
