@@ -50,7 +50,7 @@ check: build ## unit and command line tests only (seconds)
 boot: build ## boot and image tests of what is in out/
 	$(CTEST) -j $(LANES) -L 'boot|images' --output-junit results-boot.xml
 
-test-matrix: setup-test build arm64 ## boot every image of a disk, arm64 too, and cut the power of upgrades (three hours), with times
+test-matrix: setup-test build arm64 ## boot every image of a disk, arm64 too, and what CI has no time for (five hours), with times
 	$(ROSBUILD) image --platform all --compress fast --output $(OUT)
 	$(BUILD)/test_boot "[matrix]" --durations yes
 

@@ -5,7 +5,7 @@
 
 using namespace proof;
 
-TEST_CASE("accounts: what was made and changed is right after a reboot", "[boot]") {
+TEST_CASE("accounts: what was made and changed is right after a reboot", "[boot][matrix]") {
   ros::TempDir dir;
   Guest guest{{.name = "accounts",
                .disks = {{.path = state_disk(dir.path()), .bus = Bus::virtio}},

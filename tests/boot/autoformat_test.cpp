@@ -18,7 +18,7 @@ Machine autoformat_machine(std::string name, const fs::path& disk) {
 
 }  // namespace
 
-TEST_CASE("autoformat: an empty disk becomes the state", "[boot]") {
+TEST_CASE("autoformat: an empty disk becomes the state", "[boot][matrix]") {
   ros::TempDir dir;
   const fs::path disk = empty_disk(dir.path(), 4ULL << 30);
   Guest guest{autoformat_machine("autoformat-empty", disk)};

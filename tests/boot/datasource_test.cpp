@@ -49,7 +49,7 @@ void set_datasource(Guest& guest, const std::string& list) {
 
 }  // namespace
 
-TEST_CASE("datasource: a config drive is a shared folder, then a FAT disk", "[boot]") {
+TEST_CASE("datasource: a config drive is a shared folder, then a FAT disk", "[boot][matrix]") {
   ros::TempDir dir;
   auto box = machine("config-drive-9p-fat", dir.path(), kClosed);
   box.seed = Seed::share;
@@ -104,7 +104,7 @@ TEST_CASE("datasource: a config drive is a CD, then a source saved in cloud-conf
 }
 
 TEST_CASE("datasource: NoCloud with its network-config, then a URL with a bridge and a VLAN",
-          "[boot]") {
+          "[boot][matrix]") {
   ros::TempDir dir;
   ros::test::HttpServer server;
   server.put("/config",
@@ -183,7 +183,8 @@ TEST_CASE("datasource: EC2 with tokens, then DigitalOcean, both at 169.254.169.2
   CHECK_THAT(guest.run("ip route show default"), Catch::Contains("via 169.254.169.2 dev eth0"));
 }
 
-TEST_CASE("datasource: GCE found by `*`, Azure with its report, Packet with its bond", "[boot]") {
+TEST_CASE("datasource: GCE found by `*`, Azure with its report, Packet with its bond",
+          "[boot][matrix]") {
   ros::TempDir dir;
   Service metadata{dir.path(), "169.254.169.254"};
   Service wire_server{dir.path(), "168.63.129.16"};
@@ -239,7 +240,7 @@ TEST_CASE("datasource: GCE found by `*`, Azure with its report, Packet with its 
 
 TEST_CASE(
     "datasource: Exoscale by its firmware, Cloudstack's router, Aliyun after a broken OpenStack",
-    "[boot]") {
+    "[boot][matrix]") {
   ros::TempDir dir;
   Service metadata{dir.path(), "169.254.169.254"};
   Service router{dir.path(), "169.254.169.1"};
@@ -254,7 +255,7 @@ TEST_CASE(
        // Only the DHCP server has metadata in a Cloudstack, and QEMU's serves no HTTP. The network
        // with the service may get its lease long after the other one, under emulation.
        {"var/lib/rancher/conf/cloud-config.d/80-router.yml",
-        "rancher: {cloud_init: {wait: 60}, network: {pre_cmds: [\"iptables -w -t nat -A OUTPUT -p "
+        "rancher: {cloud_init: {wait: 180}, network: {pre_cmds: [\"iptables -w -t nat -A OUTPUT -p "
         "tcp -d 169.254.169.2 "
         "--dport 80 -j DNAT --to-destination 169.254.169.1\"]}}\n"}});
   box.arguments.insert(box.arguments.end(), {"-smbios", "type=1,product=Exoscale Test"});
@@ -284,14 +285,14 @@ TEST_CASE(
   set_datasource(guest, "openstack, aliyun");
   guest.reboot();
   for (const char* document : {"meta_data.json: it is no JSON", "network_data.json: it is no JSON"})
-    guest.expect("error: openstack .*" + std::string{document}, seconds{180});
+    guest.expect("error: openstack .*" + std::string{document}, seconds{400});
   await(guest, "[ \"$(hostname)\" = aliyun ]");
   CHECK_THAT(aliyun.wait_for("GET /2016-01-01/meta-data/hostname ", seconds{1}),
              Catch::Contains("X-aliyun-ecs-metadata-token: token-of-this-session\r\n"));
 }
 
 TEST_CASE("datasource: Proxmox' CD of any label, VMware's OVF environment, and nobody at all",
-          "[boot]") {
+          "[boot][matrix]") {
   ros::TempDir dir;
   auto box = machine("proxmox-ovf", dir.path(), kClosed);
   make_key(box.key = dir.path() / "key");

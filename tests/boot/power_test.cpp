@@ -24,7 +24,7 @@ TEST_CASE("power: poweroff stops containers in time and leaves a clean state", "
     guest.root("shutdown -c");
     guest.expect("the shutdown is cancelled", seconds{30});
     CHECK_THAT(guest.try_run("sudo shutdown -c").output, Catch::Contains("no shutdown waits"));
-    CHECK(guest.root("pgrep -x shutdown || echo none") == "none");
+    CHECK(guest.root("pidof shutdown || echo none") == "none");
     const auto taken = guest.power_off(seconds{120});
     CHECK(taken <= seconds{60});  // rancher.shutdown_timeout
   }

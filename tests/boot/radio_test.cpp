@@ -41,7 +41,7 @@ void start_access_point(Guest& guest) {
 }  // namespace
 
 TEST_CASE("radio: a wireless network is joined, asked for an address, lost and joined again",
-          "[boot]") {
+          "[boot][matrix]") {
   ros::TempDir dir;
   Guest guest{{.name = "radio",
                .disks = {{.path = state_disk(dir.path()), .bus = Bus::virtio}},

@@ -14,8 +14,13 @@ const std::vector<std::string>& system_services() {
 
 void await(Guest& guest, const std::string& command) {
   INFO(command);
-  CHECK(guest.try_run("for i in $(seq 90); do " + command + " && exit; sleep 1; done; exit 1")
-            .status == 0);
+  const std::string loop = "for i in $(seq 90); do " + command + " && exit; sleep 1; done; exit 1";
+  constexpr seconds limit{300};         // a turn may take longer than its second
+  constexpr int kConnectionLost = 255;  // ssh's own, as when a network is set up anew
+  Result result = guest.try_run(loop, limit);
+  if (result.status == kConnectionLost) result = guest.try_run(loop, limit);
+  INFO(result.output);
+  CHECK(result.status == 0);
 }
 
 fs::path make_cd(const fs::path& folder, const std::string& label,

@@ -247,7 +247,7 @@ void check_garbage(Guest& guest) {
 }  // namespace
 
 TEST_CASE("service: catalogues, files, schedules, every verb, mistakes, and without the servers",
-          "[boot]") {
+          "[boot][matrix]") {
   ros::TempDir dir;
   Servers servers{dir.path()};
   Guest guest{

@@ -80,7 +80,7 @@ TEST_CASE("state: XFS grows to its disk and outlives a reboot", "[boot]") {
   CHECK(guest.run("cat /var/lib/rancher/kept") == "kept");
 }
 
-TEST_CASE("state: btrfs on LUKS, opened by the passphrase typed at the console", "[boot]") {
+TEST_CASE("state: btrfs on LUKS, opened by the passphrase typed at the console", "[boot][matrix]") {
   ros::TempDir dir;
   const fs::path plain = empty_disk(dir.path(), 1ULL << 30);
   const fs::path disk = dir.path() / "luks.img";
@@ -100,7 +100,7 @@ TEST_CASE("state: btrfs on LUKS, opened by the passphrase typed at the console",
   check_whole(guest);
 }
 
-TEST_CASE("state: the OEM partition that is named says where the state is", "[boot]") {
+TEST_CASE("state: the OEM partition that is named says where the state is", "[boot][matrix]") {
   ros::TempDir dir, oem;
   const fs::path disk = state_disk(dir.path());
   check_output({"e2label", disk.string(), "ELSEWHERE"});

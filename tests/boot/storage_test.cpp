@@ -37,7 +37,7 @@ fs::path docker_machine_disk(const fs::path& folder, const fs::path& key) {
 
 TEST_CASE(
     "storage: LVM on a RAID1 keeps the state in a folder, and keys and buttons end the machine",
-    "[boot]") {
+    "[boot][matrix]") {
   ros::TempDir dir;
   auto machine = netbooted("storage-raid-lvm",
                            "rancher.state.dev=LABEL=RANCHER_STATE rancher.state.wait "
@@ -88,7 +88,7 @@ TEST_CASE(
 
 TEST_CASE(
     "storage: docker-machine's disk is formatted, its key logs in, and still does when it is full",
-    "[boot]") {
+    "[boot][matrix]") {
   ros::TempDir dir;
   const fs::path key = dir.path() / "key";
   make_key(key);

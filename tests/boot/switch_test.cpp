@@ -137,7 +137,7 @@ void check_inner_engine(Guest& guest, const std::string& image) {
 
 }  // namespace
 
-TEST_CASE("switch: consoles and engines, TLS, preloaded images, over a reboot", "[boot]") {
+TEST_CASE("switch: consoles and engines, TLS, preloaded images, over a reboot", "[boot][matrix]") {
   ros::TempDir dir;
   const int port = free_port();
   ros::write_file(dir.path() / "registry.yml",

@@ -133,7 +133,8 @@ TEST_CASE("upgrade: to the next version and back, containers and state stay", "[
   CHECK(guest.root("ros os gc").empty());  // the other one is the way back
 }
 
-TEST_CASE("upgrade: what fails is refused or left by itself, and the box says why", "[boot]") {
+TEST_CASE("upgrade: what fails is refused or left by itself, and the box says why",
+          "[boot][matrix]") {
   ros::TempDir dir;
   Releases releases{build_next(dir.path(), "vmware")};
   Guest guest{disk_machine("upgrade-fails", dir.path(), Firmware::uefi)};
