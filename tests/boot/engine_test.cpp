@@ -114,7 +114,7 @@ TEST_CASE("engine: a killed Docker comes back and user containers keep running, 
   // The box stays a box with a setting that user Docker cannot live with, and says so.
   guest.root("ros config set rancher.docker.storage_driver nonsense");
   guest.root("ros service restart docker");
-  guest.expect("rancheros: error: service docker ended with status 1 again and again", seconds{90});
+  guest.expect("rancheros: error: service docker ended with status 1; see", seconds{180});
   CHECK_THAT(guest.root("ros service logs docker 2>&1"), Catch::Contains("nonsense"));
   guest.root("ros config set rancher.docker.storage_driver overlay2");
   wait_for_docker();
