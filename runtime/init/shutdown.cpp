@@ -99,6 +99,7 @@ void end_machine(Ending ending) {
   ::sync();
   switch (ending) {
     case Ending::reboot:
+      ::reboot(RB_KEXEC);  // returns when no kernel was loaded
       ::reboot(RB_AUTOBOOT);
       break;
     case Ending::poweroff:

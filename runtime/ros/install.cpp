@@ -17,6 +17,7 @@
 #include "runtime/base/disk_layout.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/ros/kexec.h"
 #include "runtime/ros/process.h"
 #include "runtime/ros/upgrade.h"
 
@@ -201,6 +202,12 @@ InstallTarget make_partitions(const InstallPlan& plan) {
 
 // --- what goes where ---------------------------------------------------------------------
 
+std::vector<std::string> append_of(const InstallPlan& plan) {
+  auto append = plan.append;
+  if (!plan.directory.empty()) append.push_back("rancher.state.directory=" + plan.directory);
+  return append;
+}
+
 void write_medium(const InstallPlan& plan, const ReleaseSource& source, const fs::path& device) {
   Mounted boot{device, "boot"};
   const fs::path& root = boot.folder();
@@ -209,14 +216,8 @@ void write_medium(const InstallPlan& plan, const ReleaseSource& source, const fs
     say(fmt::format("writing {} ({})", file.path, human_size(file.size)));
     source.fetch(file, root / file.path);
   }
-  auto append = plan.append;
-  if (!plan.directory.empty()) append.push_back("rancher.state.directory=" + plan.directory);
-  auto cmdline = plan.release.cmdline;
-  cmdline.insert(cmdline.end(), append.begin(), append.end());
+  describe_version(root, plan.release, append_of(plan));
   const std::string& version = plan.release.version;
-  write_file_atomically(root / version / "menu.cfg", version_menu(plan.release, cmdline));
-  write_file_atomically(root / version / "append", join(append, " ") + "\n");
-  write_file_atomically(root / version / "release", to_text(plan.release));
   write_file_atomically(root / kBootStateFile, to_block({.current = version}));
   write_file_atomically(root / "grub/grub.cfg",
                         grub_config(plan.release.title, kBootLabel, version));
@@ -224,12 +225,19 @@ void write_medium(const InstallPlan& plan, const ReleaseSource& source, const fs
 }
 
 void write_state(const InstallPlan& plan, const fs::path& device) {
-  if (!plan.cloud_config) return;
+  if (!plan.cloud_config && plan.images.empty()) return;
   Mounted state{device, "state"};
-  const fs::path conf = state.folder() / plan.directory / "var/lib/rancher/conf";
-  fs::create_directories(conf / "cloud-config.d");
-  fs::permissions(conf, fs::owner_all);
-  write_file_atomically(conf / "cloud-config.d/user_config.yml", *plan.cloud_config, 0600);
+  const fs::path root = state.folder() / plan.directory;
+  if (plan.cloud_config) {
+    const fs::path conf = root / kConfigFolder;
+    fs::create_directories(conf / "cloud-config.d");
+    fs::permissions(conf, fs::owner_all);
+    write_file_atomically(conf / "cloud-config.d/user_config.yml", *plan.cloud_config, 0600);
+  }
+  if (!plan.images.empty()) {
+    say("saving images");
+    save_images(plan.images, root);
+  }
   state.finish();
 }
 
@@ -262,6 +270,11 @@ void write_esp(const InstallPlan& plan, const InstallTarget& target) {
   for (const auto& name : names)
     copy_into(image.folder() / "EFI/BOOT" / name, esp.folder() / "EFI/BOOT" / name);
   esp.finish();
+}
+
+void load_installed(const InstallPlan& plan, const fs::path& device) {
+  const Mounted boot{device, "boot", "ro"};
+  load_kexec(boot.folder(), plan.release, whole_cmdline(plan.release, append_of(plan)));
 }
 
 void write_bios_loader(const InstallPlan& plan, const InstallTarget& target) {
@@ -353,6 +366,7 @@ void install(const InstallPlan& plan, const ReleaseSource& source) {
     say("writing the boot loader");
     if (!target.esp.empty()) write_esp(plan, target);
     if (target.core_sector != 0 && boots_by_bios(plan.release)) write_bios_loader(plan, target);
+    if (plan.kexec) load_installed(plan, target.boot);
   } catch (Error& error) {
     error.add_context(fmt::format("{} was NOT installed", plan.disk.string()));
     throw;

@@ -11,6 +11,7 @@
 
 #include "runtime/base/release.h"
 #include "runtime/ros/release_source.h"
+#include "runtime/ros/saved_images.h"
 
 namespace ros {
 
@@ -26,6 +27,8 @@ struct InstallPlan {
   std::vector<std::string> append;          // to the kernel's command line
   std::string directory;                    // rancher.state.directory
   std::optional<std::string> cloud_config;  // its text, validated
+  SavedImages images;                       // that the box finds at its first boot
+  bool kexec = false;                       // loads what was installed (kexec.h)
 };
 
 // What a partition is for, wherever it is.

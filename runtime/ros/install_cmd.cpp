@@ -35,7 +35,11 @@ constexpr const char* kHelp =
     "           -i, --image RELEASES  a folder or URL with an `index`; without it, the version\n"
     "                                 that runs here, from where it was booted\n"
     "           -f, --force           does not ask\n"
-    "           --no-reboot           does not reboot afterwards\n";
+    "           -s, --save            brings the images of its services, console and engine "
+    "along,\n"
+    "                                 so that the first boot needs no registry\n"
+    "           --no-reboot           does not reboot afterwards\n"
+    "           -k, --kexec           reboots into what was installed without the firmware\n";
 
 // The version that runs, from its own medium, or the newest of the place.
 Release release_from(const ReleaseSource& source, bool own) {
@@ -69,6 +73,12 @@ std::string read_document(const std::string& place, const Config& config) {
   }
 }
 
+// What the installed box will go by, as far as this one knows it.
+Config installed_config(Config config, const InstallPlan& plan, const std::string& file) {
+  if (plan.cloud_config) add_layer(config, *plan.cloud_config, file);
+  return config;
+}
+
 int run_install(Arguments arguments) {
   require_root();
   const Config config = load_config();
@@ -80,10 +90,14 @@ int run_install(Arguments arguments) {
   plan.directory = take_option(arguments, "", "--statedir");
   const std::string image = take_option(arguments, "-i", "--image");
   const bool force = take_flag(arguments, "-f", "--force");
+  const bool save = take_flag(arguments, "-s", "--save");
   const bool reboot = !take_flag(arguments, "", "--no-reboot");
+  plan.kexec = take_flag(arguments, "-k", "--kexec");
   expect_words(arguments, 0, 0, "ros install");
   if (plan.disk.empty())
     throw Error{"no disk was named", Error::Kind::usage}.hint("-d /dev/sda; `lsblk` lists them");
+  if (plan.kexec && !reboot)
+    throw Error{"--kexec is a way to reboot: not with --no-reboot", Error::Kind::usage};
 
   // Whatever can be wrong is found before the disk is touched.
   if (!cloud_config.empty()) {
@@ -94,6 +108,7 @@ int run_install(Arguments arguments) {
   plan.release = release_from(source, image.empty());
   check_arch(plan.release);
   check_disk(plan);
+  if (save) plan.images = gather_images(installed_config(config, plan, cloud_config));
 
   fmt::print(stderr, "{}", describe_disk(plan.disk));
   fmt::print(stderr, "{} {} comes from {}\n", plan.release.title, plan.release.version,
@@ -106,8 +121,8 @@ int run_install(Arguments arguments) {
           : fmt::format("Everything on {} will be lost. Install?", plan.disk.string());
   if (!force && !confirm(question)) return 1;
   install(plan, source);
-  fmt::print(stderr, "{} {} is installed on {}; take the medium out before it boots\n",
-             plan.release.title, plan.release.version, plan.disk.string());
+  fmt::print(stderr, "{} {} is installed on {}{}\n", plan.release.title, plan.release.version,
+             plan.disk.string(), plan.kexec ? "" : "; take the medium out before it boots");
   return reboot && (force || confirm("Reboot?")) ? power_verb("reboot", {}) : 0;
 }
 

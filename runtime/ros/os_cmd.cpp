@@ -13,6 +13,7 @@
 #include "runtime/ros/chosen.h"
 #include "runtime/ros/containers.h"
 #include "runtime/ros/datasource.h"
+#include "runtime/ros/kexec.h"
 #include "runtime/ros/options.h"
 #include "runtime/ros/timeline.h"
 #include "runtime/ros/upgrade.h"
@@ -30,14 +31,16 @@ constexpr const char* kHelp =
     "       ros os status                 the same with boot, memory, state, services, upgrades\n"
     "       ros os timeline [--json | --svg]  where the time of this boot went\n"
     "       ros os list [-i RELEASES]     versions on this disk and those that can be had\n"
-    "       ros os upgrade [VERSION] [-i RELEASES] [-s] [-f] [--no-reboot] [-a WORDS]\n"
+    "       ros os upgrade [VERSION] [-i RELEASES] [-s] [-f] [-a WORDS]\n"
+    "               [--no-reboot | --kexec]\n"
     "           -i, --image RELEASES  a folder or URL with an `index` (default:\n"
     "                                 rancher.upgrade.url); VERSION is the newest there\n"
     "           -s, --stage           fetches and checks it, and leaves it at that\n"
     "           -f, --force           does not ask\n"
     "           --no-reboot           the next start is of the new version\n"
+    "           -k, --kexec           starts it without the firmware\n"
     "           -a, --append WORDS    more for the kernel's command line; kept by upgrades\n"
-    "       ros os rollback [-f] [--no-reboot]    to the version before\n"
+    "       ros os rollback [-f] [--no-reboot | --kexec]    to the version before\n"
     "       ros os gc                     removes all but the current and the previous version,\n"
     "                                     and containers and images of services that are gone\n"
     "\n"
@@ -167,10 +170,33 @@ int list(Arguments arguments) {
   return 0;
 }
 
-int go(WritableMedium& medium, const std::string& version, bool reboot) {
-  put_on_trial(medium, version);
+enum class Next { reboot, kexec, later };
+
+Next take_next(Arguments& arguments) {
+  const bool later = take_flag(arguments, "", "--no-reboot");
+  const bool kexec = take_flag(arguments, "-k", "--kexec");
+  if (later && kexec)
+    throw Error{"--kexec is a way to reboot: not with --no-reboot", Error::Kind::usage};
+  return later ? Next::later : kexec ? Next::kexec : Next::reboot;
+}
+
+// Loads the version as GRUB would start one that is on trial.
+void load_trial(const fs::path& disk, const std::string& version) {
+  const auto releases = releases_on(disk);
+  const auto release = std::ranges::find(releases, version, &Release::version);
+  if (release == releases.end())
+    throw Error{"version " + version + " is not on this disk", Error::Kind::usage};
+  auto cmdline = whole_cmdline(*release, kept_append(disk, version));
+  cmdline.insert(cmdline.begin(), "rancher.trial");
+  load_kexec(disk, *release, cmdline);
+}
+
+int go(WritableMedium& medium, const std::string& version, Next next) {
+  if (next == Next::kexec) load_trial(medium.folder(), version);
+  // GRUB counts a start before it; this one passes it by.
+  put_on_trial(medium, version, next == Next::kexec ? kTrialStarts - 1 : kTrialStarts);
   say(fmt::format("the next start is of version {}", version));
-  return reboot ? power_verb("reboot", {}) : 0;
+  return next == Next::later ? 0 : power_verb("reboot", {});
 }
 
 int upgrade(Arguments arguments) {
@@ -181,7 +207,7 @@ int upgrade(Arguments arguments) {
   const auto added = append_words(take_option(arguments, "-a", "--append"));
   const bool only_stage = take_flag(arguments, "-s", "--stage");
   const bool force = take_flag(arguments, "-f", "--force");
-  const bool reboot = !take_flag(arguments, "", "--no-reboot");
+  const Next next = take_next(arguments);
   expect_words(arguments, 0, 1, "ros os upgrade");
 
   const ReleaseSource source = source_of(place, config);
@@ -197,29 +223,29 @@ int upgrade(Arguments arguments) {
   say(fmt::format("version {} from {}: {} of {} files to fetch, {}", release.version, place,
                   missing.size(), release.files.size(), human_size(size)));
   if (!force && !confirm(fmt::format("Upgrade from {} to {}{}?", running, release.version,
-                                     reboot && !only_stage ? " and reboot" : "")))
+                                     next != Next::later && !only_stage ? " and reboot" : "")))
     return 1;
   WritableMedium medium{disk};
   stage(medium, release, source, append, running, say);
   say("all files are there and intact");
-  return only_stage ? 0 : go(medium, release.version, reboot);
+  return only_stage ? 0 : go(medium, release.version, next);
 }
 
 int rollback(Arguments arguments) {
   require_root();
   const fs::path disk = boot_disk();
   const bool force = take_flag(arguments, "-f", "--force");
-  const bool reboot = !take_flag(arguments, "", "--no-reboot");
+  const Next next = take_next(arguments);
   expect_words(arguments, 0, 0, "ros os rollback");
   const BootState state = load_boot_state(disk);
   const std::string running = running_version();
   const std::string back = state.previous != running ? state.previous : state.current;
   if (back.empty() || back == running) throw Error{"there is no version to go back to"};
-  if (!force &&
-      !confirm(fmt::format("Go back from {} to {}{}?", running, back, reboot ? " and reboot" : "")))
+  if (!force && !confirm(fmt::format("Go back from {} to {}{}?", running, back,
+                                     next != Next::later ? " and reboot" : "")))
     return 1;
   WritableMedium medium{disk};
-  return go(medium, back, reboot);
+  return go(medium, back, next);
 }
 
 // Containers and images of services that are gone, and, on a disk, versions that nothing needs.

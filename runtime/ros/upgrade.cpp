@@ -110,6 +110,21 @@ std::vector<std::string> kept_append(const fs::path& medium, const std::string& 
   return words(try_read_file(medium / version / "append").value_or(""));
 }
 
+std::vector<std::string> whole_cmdline(const Release& release,
+                                       const std::vector<std::string>& append) {
+  auto cmdline = release.cmdline;
+  cmdline.insert(cmdline.end(), append.begin(), append.end());
+  return cmdline;
+}
+
+void describe_version(const fs::path& medium, const Release& release,
+                      const std::vector<std::string>& append) {
+  const fs::path folder = medium / release.version;
+  write_file_atomically(folder / "menu.cfg", version_menu(release, whole_cmdline(release, append)));
+  write_file_atomically(folder / "append", join(append, " ") + "\n");
+  write_file_atomically(folder / "release", to_text(release));
+}
+
 std::vector<ReleaseFile> missing_files(const fs::path& medium, const Release& release) {
   const auto others = releases_on(medium);
   std::vector<ReleaseFile> missing;
@@ -152,21 +167,16 @@ void stage(WritableMedium& medium, const Release& release, const ReleaseSource& 
     say(fmt::format("fetching {} ({})", file.path, human_size(file.size)));
     source.fetch(file, path);
   }
-  auto cmdline = release.cmdline;
-  cmdline.insert(cmdline.end(), append.begin(), append.end());
-  const fs::path folder = root / release.version;
-  write_file_atomically(folder / "menu.cfg", version_menu(release, cmdline));
-  write_file_atomically(folder / "append", join(append, " ") + "\n");
-  write_file_atomically(folder / "release", to_text(release));
+  describe_version(root, release, append);
   medium.flush();
 }
 
-void put_on_trial(WritableMedium& medium, const std::string& version) {
+void put_on_trial(WritableMedium& medium, const std::string& version, int tries) {
   BootState state = load_boot_state(medium.folder());
   if (!fs::exists(medium.folder() / version / "release"))
     throw Error{"version " + version + " is not on this disk", Error::Kind::usage};
   state.trial = version;
-  state.tries = kTrialStarts;
+  state.tries = tries;
   state.failed.clear();
   state.reason.clear();
   medium.save(state);

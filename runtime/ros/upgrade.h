@@ -27,6 +27,13 @@ std::vector<std::string> append_words(const std::string& text);
 // Those that were added to `version` when it was installed.
 std::vector<std::string> kept_append(const fs::path& medium, const std::string& version);
 
+// All of the kernel's command line of a version on a disk.
+std::vector<std::string> whole_cmdline(const Release& release,
+                                       const std::vector<std::string>& append);
+// Writes VERSION/ of the medium but for kernel and initrd; `release` last, for then it is whole.
+void describe_version(const fs::path& medium, const Release& release,
+                      const std::vector<std::string>& append);
+
 // What of `release` has to be fetched: not on the medium (going by size; stage() looks closer),
 // nor the same as a file of another version.
 std::vector<ReleaseFile> missing_files(const fs::path& medium, const Release& release);
@@ -38,8 +45,8 @@ std::vector<ReleaseFile> missing_files(const fs::path& medium, const Release& re
 void stage(WritableMedium& medium, const Release& release, const ReleaseSource& source,
            const std::vector<std::string>& append, const std::string& running, const Say& say);
 
-// The switch: the next starts are those of `version`.
-void put_on_trial(WritableMedium& medium, const std::string& version);
+// The switch: the next starts are those of `version`; GRUB counts them, up to `tries`.
+void put_on_trial(WritableMedium& medium, const std::string& version, int tries = kTrialStarts);
 
 // When the running version is ready: it stays if it was on trial, or what failed is kept as such.
 // What to tell people, if there is anything.

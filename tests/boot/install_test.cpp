@@ -1,4 +1,6 @@
 // `ros install`, from the ISO onto empty disks, which then boot by themselves.
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 
 #include "runtime/base/text.h"
@@ -96,4 +98,49 @@ TEST_CASE("install: from the ISO onto GPT for Secure Boot, and onto MBR for BIOS
     CHECK(guest.run("hostname") == "installed");
     CHECK(guest.root("blkid -s PTTYPE -o value /dev/sda") == "dos");
   }
+}
+
+TEST_CASE("install: images are saved, and kexec starts what was installed", "[boot][matrix]") {
+  ros::TempDir dir;
+  const fs::path key = dir.path() / "key";
+  make_key(key);
+  Guest guest{
+      {.name = "install-kexec",
+       .memory_mb = 1536,
+       .disks = {{.path = artifact("amd64", "rancheros.iso"), .bus = Bus::cdrom, .boot = true},
+                 {.path = empty_disk(dir.path(), 4ULL << 30), .bus = Bus::virtio}}}};
+  guest.expect_ready();
+  make_image(guest);
+  guest.run("docker save spot | sudo -n system-docker load");
+  const auto definition = [](const std::string& name, const std::string& image) {
+    return fmt::format(
+        "    {}:\n      image: {}\n      command: /usr/bin/busybox sleep 1000000\n"
+        "      labels: {{io.rancher.os.scope: system}}\n",
+        name, image);
+  };
+  const std::string own = "#cloud-config\nssh_authorized_keys: ['" +
+                          std::string{ros::trim(ros::read_file(guest.folder() / "key.pub"))} +
+                          "']\nrancher:\n  services:\n";
+
+  // What cannot be had is said before the disk is touched.
+  put(guest, "/tmp/bad.yml", own + definition("proof", "10.0.2.2:9/none"));
+  const Result refused =
+      guest.try_run("sudo -n ros install -f -d /dev/vda --save -c /tmp/bad.yml", seconds{300});
+  CHECK(refused.status != 0);
+  CHECK_THAT(refused.output, Contains("image 10.0.2.2:9/none cannot be pulled"));
+  CHECK_THAT(guest.try_run("sudo -n ros install -f -d /dev/vda --kexec --no-reboot").output,
+             Contains("not with --no-reboot"));
+  CHECK(guest.root("cmp -n 1048576 /dev/zero /dev/vda && echo untouched") == "untouched");
+
+  put(guest, "/tmp/cc.yml", own + definition("proof", "spot"));
+  guest.try_run("sudo -n ros install -f -d /dev/vda --save --kexec -c /tmp/cc.yml", seconds{600});
+  guest.disconnect();
+  const auto before = guest.console().size();
+  guest.expect("rancheros: down after", seconds{180});
+  guest.expect_ready();
+  // The firmware and GRUB would have spoken on the serial line.
+  CHECK_THAT(guest.console().substr(before), !Contains("SeaBIOS") && !Contains("GRUB"));
+  CHECK_THAT(guest.run("cat /proc/cmdline"), Contains("rancher.state.dev=LABEL=RANCHER_STATE"));
+  CHECK_THAT(guest.run("findmnt -n -o SOURCE /state"), Contains("/dev/vda4"));
+  await(guest, "sudo -n system-docker ps --format '{{.Names}}' | grep -qx proof");
 }

@@ -133,6 +133,31 @@ TEST_CASE("upgrade: to the next version and back, containers and state stay", "[
   CHECK(guest.root("ros os gc").empty());  // the other one is the way back
 }
 
+TEST_CASE("upgrade: past the firmware, there and back", "[boot][matrix]") {
+  ros::TempDir dir;
+  Releases releases{build_next(dir.path(), "vmware")};
+  Guest guest{disk_machine("upgrade-kexec", dir.path(), Firmware::secure_boot)};
+  guest.expect_ready();
+  guest.run("echo kept > /home/rancher/note");
+  upgrade(guest, "--kexec --append proof.append=1 -i " + releases.place());
+  guest.expect(std::string{"rancheros: version "} + kNext + " is ready and stays", seconds{420});
+  CHECK(guest.run("ros os version") == kNext);
+  CHECK_THAT(guest.run("cat /proc/cmdline"),
+             Contains("rancher.trial") && Contains("proof.append=1"));
+  CHECK(guest.run("cat /home/rancher/note") == "kept");
+
+  const auto before = guest.console().size();
+  guest.try_run("sudo -n ros os rollback -f --kexec", seconds{120});
+  guest.disconnect();
+  guest.expect("rancheros: version " + release() + " is ready and stays", seconds{420});
+  CHECK(guest.run("ros os version") == release());
+  // The firmware and GRUB would have spoken on the serial line.
+  CHECK_THAT(guest.console().substr(before), !Contains("BdsDxe") && !Contains("GRUB"));
+  guest.reboot();  // and by GRUB as ever
+  CHECK(guest.run("ros os version") == release());
+  CHECK_THAT(guest.console().substr(before), Contains("BdsDxe") || Contains("GRUB"));
+}
+
 TEST_CASE("upgrade: what fails is refused or left by itself, and the box says why",
           "[boot][matrix]") {
   ros::TempDir dir;
