@@ -102,6 +102,22 @@ bool has_image(const Docker& docker, const Service& service) {
   return service.spec.image == kSystemImage || !docker.image_id(service.spec.image).empty();
 }
 
+std::vector<std::string> system_docker(std::initializer_list<std::string> arguments) {
+  std::vector<std::string> argv{"docker", "-H", std::string{"unix://"} + kSystemDocker};
+  argv.insert(argv.end(), arguments);
+  return argv;
+}
+
+void fetch_image(const std::string& reference) {
+  SpawnOptions options;
+  options.environment = {"HOME=/root"};  // where the credentials of registries are
+  if (run(system_docker({"pull", reference}), options) != 0 &&
+      Docker{kSystemDocker}.image_id(reference).empty())
+    throw Error{fmt::format("the image {} cannot be pulled", reference), Error::Kind::network}.hint(
+        "its name is that of an OCI image, such as debian:13; rancher.system_docker says which "
+        "registries are known");
+}
+
 void build_image(const Service& service, const ImageOptions& options) {
   const Build& build = service.build;
   // The host's network: RUN needs one, and the engine's own may be switched off.

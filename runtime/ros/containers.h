@@ -1,6 +1,7 @@
 // Services as containers: what makes a Service one, and finds out what became of it.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,12 @@ inline constexpr const char* kServiceLabel = "io.rancher.os.service";  // its na
 
 // The system's own image is always there, and nobody is asked for it.
 bool has_image(const Docker& docker, const Service& service);
+
+// The command `docker` for system Docker.
+std::vector<std::string> system_docker(std::initializer_list<std::string> arguments);
+// Pulls into system Docker, and shows how it goes. An image that is here will do when it cannot be
+// pulled. Throws Error (kind network).
+void fetch_image(const std::string& reference);
 
 struct ImageOptions {
   bool quiet = false;     // says something only when it fails

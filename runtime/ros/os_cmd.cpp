@@ -33,7 +33,7 @@ constexpr const char* kHelp =
     "       ros os list [-i RELEASES]     versions on this disk and those that can be had\n"
     "       ros os upgrade [VERSION] [-i RELEASES] [-s] [-f] [-a WORDS]\n"
     "               [--no-reboot | --kexec]\n"
-    "           -i, --image RELEASES  a folder or URL with an `index` (default:\n"
+    "           -i, --image RELEASES  a folder, URL or OCI image with an `index` (default:\n"
     "                                 rancher.upgrade.url); VERSION is the newest there\n"
     "           -s, --stage           fetches and checks it, and leaves it at that\n"
     "           -f, --force           does not ask\n"
@@ -133,7 +133,7 @@ std::string releases_place(Arguments& arguments, const Config& config) {
 ReleaseSource source_of(const std::string& place, const Config& config) {
   if (place.empty())
     throw Error{"nobody said where releases are", Error::Kind::usage}.hint(
-        "-i FOLDER-OR-URL, or ros config set rancher.upgrade.url URL");
+        "-i FOLDER, URL or IMAGE, or ros config set rancher.upgrade.url URL");
   return ReleaseSource{place, proxies_of(config)};
 }
 

@@ -53,6 +53,8 @@ ReleaseSource::ReleaseSource(std::string place, std::vector<std::string> proxies
   remote_ = place_.find("://") != std::string::npos;
   if (remote_ && !parse_url(place_))
     throw Error{place_ + " is no folder and no http or https URL", Error::Kind::usage};
+  if (!remote_ && !place_.starts_with('/') && !place_.starts_with('.') && !fs::exists(place_))
+    image_ = std::make_shared<ReleaseImage>(place_);
 }
 
 std::vector<Release> ReleaseSource::releases() const {
@@ -60,6 +62,11 @@ std::vector<Release> ReleaseSource::releases() const {
   try {
     if (remote_)
       return parse_releases(fetch_text(index, Patience{}.at_most(kIndexTime), proxies_), index);
+    if (image_) {
+      const TempDir folder{"/run/ros"};
+      image_->copy("index", folder.path() / "index");
+      return parse_releases(read_file(folder.path() / "index"), index);
+    }
     if (fs::exists(index)) return parse_releases(read_file(index), index);
     auto found = releases_on(place_);
     if (found.empty()) throw Error{"there is no index and no release", Error::Kind::input};
@@ -110,7 +117,9 @@ void ReleaseSource::fetch(const ReleaseFile& file, const fs::path& to) const {
   const fs::path part = to.string() + ".part";
   fs::create_directories(to.parent_path());
   if (size_of(part) > file.size) fs::remove(part);
-  if (!remote_)
+  if (image_)
+    image_->copy(file.path, part);
+  else if (!remote_)
     copy_bytes(fs::path{place_} / file.path, part);
   else if (size_of(part) != file.size)
     download(file, part);

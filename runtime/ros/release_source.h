@@ -1,18 +1,21 @@
-// Where releases come from: a folder, the folder of a medium, or a web server's.
+// Where releases come from: a folder, the folder of a medium, a web server's, or an OCI image.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "runtime/base/file.h"
 #include "runtime/base/release.h"
+#include "runtime/ros/release_image.h"
 
 namespace ros {
 
 class ReleaseSource {
  public:
-  // `place`: a path, or an http or https URL. `proxies`: NAME=VALUE for curl. Throws Error (kind
-  // usage) for anything else.
+  // `place`: a path with a slash first or of a folder that is there, an http or https URL, or the
+  // name of an image, which is pulled. `proxies`: NAME=VALUE for curl. Throws Error (kind usage)
+  // for anything else.
   explicit ReleaseSource(std::string place, std::vector<std::string> proxies = {});
 
   // The `index` of the place; a folder without one is a medium, whose versions have a file
@@ -31,6 +34,7 @@ class ReleaseSource {
   std::string place_;
   std::vector<std::string> proxies_;
   bool remote_ = false;
+  std::shared_ptr<const ReleaseImage> image_;
 };
 
 // Has `path` this size and digest, on the disk and not only in memory?

@@ -23,12 +23,6 @@ constexpr int kLogLines = 5;
 
 bool is_console(const Choice& choice) { return choice.service == std::string{kConsole.service}; }
 
-std::vector<std::string> system_docker(std::initializer_list<std::string> arguments) {
-  std::vector<std::string> argv{"docker", "-H", std::string{"unix://"} + kSystemDocker};
-  argv.insert(argv.end(), arguments);
-  return argv;
-}
-
 Service own_service(const Choice& choice) {
   std::vector<std::string> ignored;
   for (auto& service : services_of(load_config(), ignored))
@@ -92,15 +86,7 @@ const char* shown(const Choice& choice, const std::string& image) {
 }  // namespace
 
 std::string fetch_and_try(const Choice& choice, const std::string& image, bool pull) {
-  if (pull) {
-    SpawnOptions options;
-    options.environment = {"HOME=/root"};  // where the credentials of registries are
-    if (run(system_docker({"pull", image}), options) != 0 &&
-        Docker{kSystemDocker}.image_id(image).empty())
-      throw Error{fmt::format("the image {} cannot be pulled", image), Error::Kind::network}.hint(
-          "its name is that of an OCI image, such as debian:13; rancher.system_docker says which "
-          "registries are known");
-  }
+  if (pull) fetch_image(image);
   if (Docker{kSystemDocker}.image_id(image).empty())
     throw Error{fmt::format("system Docker has no image {}", image), Error::Kind::input}.hint(
         fmt::format("without --no-pull it is fetched, or: system-docker load < {}.tar",

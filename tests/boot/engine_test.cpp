@@ -5,6 +5,7 @@
 
 #include "runtime/base/text.h"
 #include "tests/boot/scenario.h"
+#include "tests/support/registry.h"
 
 using namespace proof;
 
@@ -22,19 +23,11 @@ Machine virtio_vmdk(std::string name, const fs::path& folder) {
 
 TEST_CASE("engine: an image is pulled from a registry over the guest's network", "[boot]") {
   ros::TempDir dir;
-  const int port = free_port();
-  ros::write_file(
-      dir.path() / "registry.yml",
-      fmt::format("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\n"
-                  "http:\n  addr: 127.0.0.1:{}\n"
-                  "auth:\n  htpasswd:\n    realm: tests\n    path: {}\n",
-                  (dir.path() / "registry").string(), port, (dir.path() / "users").string()));
-  ros::write_file(dir.path() / "users",
-                  "tester:$2b$05$abcdefghijklmnopqrstuuQbLfdQZSxZ9gjhA5V9o8Tyc6aQRO0Qi\n");
-  Child registry{{"docker-registry", "serve", (dir.path() / "registry.yml").string()}};
+  const Registry registry{dir.path(),
+                          "tester:$2b$05$abcdefghijklmnopqrstuuQbLfdQZSxZ9gjhA5V9o8Tyc6aQRO0Qi\n"};
 
   // Without TLS, so the box has to be told that it may: through its cloud-config.
-  const std::string address = fmt::format("10.0.2.2:{}", port);
+  const std::string address = registry.address();
   auto machine = virtio_vmdk("registry", dir.path());
   machine.user_data = fmt::format(
       "rancher:\n"
@@ -53,8 +46,8 @@ TEST_CASE("engine: an image is pulled from a registry over the guest's network",
   CHECK(guest.run(fmt::format("docker run --rm {}/spot /usr/bin/busybox echo pulled", address)) ==
         "pulled");
   guest.root(fmt::format("system-docker pull -q {}/spot", address));
-  INFO(registry.output());
-  CHECK(registry.running());
+  INFO(registry.server().output());
+  CHECK(registry.server().running());
 
   // A network that somebody made, and what hangs on it, outlive the boot.
   guest.run("docker network create --subnet 172.30.0.0/24 mine");

@@ -9,6 +9,7 @@
 #include "runtime/base/text.h"
 #include "tests/boot/scenario.h"
 #include "tests/support/http_server.h"
+#include "tests/support/registry.h"
 
 using namespace proof;
 using Catch::Contains;
@@ -19,13 +20,7 @@ constexpr const char* kConf = "/var/lib/rancher/conf";
 
 // A registry without passwords, and a catalogue of three services, on the host.
 struct Servers {
-  explicit Servers(const fs::path& folder) : port(free_port()) {
-    ros::write_file(folder / "registry.yml",
-                    fmt::format("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\n"
-                                "http:\n  addr: 127.0.0.1:{}\n",
-                                (folder / "registry").string(), port));
-    registry = std::make_unique<Child>(
-        std::vector<std::string>{"docker-registry", "serve", (folder / "registry.yml").string()});
+  explicit Servers(const fs::path& folder) : registry(folder) {
     catalogue = std::make_unique<ros::test::HttpServer>();
     const std::string early =
         "early:\n  command: sleep 1000000\n  labels: {io.rancher.os.scope: system}\n";
@@ -43,13 +38,13 @@ struct Servers {
   void put(const std::string& name, const std::string& text) {
     catalogue->put("/catalogue/" + name, text);
   }
-  std::string registry_name() const { return fmt::format("10.0.2.2:{}", port); }
+  std::string registry_name() const { return registry.address(); }
   std::string catalogue_url() const {
     return ros::replace_all(catalogue->url(), "127.0.0.1", "10.0.2.2") + "/catalogue";
   }
 
   int port;
-  std::unique_ptr<Child> registry;
+  Registry registry;
   std::unique_ptr<ros::test::HttpServer> catalogue;
 };
 
@@ -270,7 +265,7 @@ TEST_CASE("service: catalogues, files, schedules, every verb, mistakes, and with
   const Result update = guest.try_run("sudo ros service list -u");
   CHECK(update.status == 1);
   CHECK_THAT(update.output, Contains("index.yml cannot be fetched") && Contains("enabled   web"));
-  servers.registry.reset();
+  servers.registry.stop();
 
   guest.reboot();  // what was enabled is there without them
   wait_for(guest,

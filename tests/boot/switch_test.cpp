@@ -7,6 +7,7 @@
 
 #include "runtime/base/text.h"
 #include "tests/boot/scenario.h"
+#include "tests/support/registry.h"
 
 using namespace proof;
 using Catch::Contains;
@@ -139,13 +140,8 @@ void check_inner_engine(Guest& guest, const std::string& image) {
 
 TEST_CASE("switch: consoles and engines, TLS, preloaded images, over a reboot", "[boot][matrix]") {
   ros::TempDir dir;
-  const int port = free_port();
-  ros::write_file(dir.path() / "registry.yml",
-                  fmt::format("version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {}\n"
-                              "http:\n  addr: 127.0.0.1:{}\n",
-                              (dir.path() / "registry").string(), port));
-  Child registry{{"docker-registry", "serve", (dir.path() / "registry.yml").string()}};
-  const std::string from = fmt::format("10.0.2.2:{}/", port);
+  const Registry registry{dir.path()};
+  const std::string from = registry.address() + "/";
   Guest guest{
       {.name = "switch",
        .disks = {{.path = state_disk(dir.path()), .bus = Bus::virtio}},

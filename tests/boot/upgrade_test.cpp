@@ -12,6 +12,7 @@
 #include "runtime/base/text.h"
 #include "tests/boot/scenario.h"
 #include "tests/support/http_server.h"
+#include "tests/support/registry.h"
 
 using namespace proof;
 using Catch::Contains;
@@ -78,7 +79,7 @@ std::string refused(Guest& guest, const std::string& command) {
 
 // Somebody typed `ros os upgrade`, and the box reboots by itself.
 void upgrade(Guest& guest, const std::string& arguments) {
-  guest.try_run("sudo -n ros os upgrade -f " + arguments, seconds{300});
+  guest.try_run("sudo -n ros os upgrade -f " + arguments, seconds{600});
   guest.disconnect();
 }
 
@@ -133,10 +134,16 @@ TEST_CASE("upgrade: to the next version and back, containers and state stay", "[
   CHECK(guest.root("ros os gc").empty());  // the other one is the way back
 }
 
-TEST_CASE("upgrade: past the firmware, there and back", "[boot][matrix]") {
+TEST_CASE("upgrade: past the firmware, there and back, and out of a registry", "[boot][matrix]") {
   ros::TempDir dir;
   Releases releases{build_next(dir.path(), "vmware")};
-  Guest guest{disk_machine("upgrade-kexec", dir.path(), Firmware::secure_boot)};
+  const Registry registry{dir.path()};
+  auto machine = disk_machine("upgrade-kexec", dir.path(), Firmware::secure_boot);
+  machine.user_data = fmt::format(
+      "rancher:\n  docker: {{insecure_registry: ['{0}']}}\n"
+      "  system_docker: {{insecure_registry: ['{0}']}}\n",
+      registry.address());
+  Guest guest{machine};
   guest.expect_ready();
   guest.run("echo kept > /home/rancher/note");
   upgrade(guest, "--kexec --append proof.append=1 -i " + releases.place());
@@ -153,9 +160,25 @@ TEST_CASE("upgrade: past the firmware, there and back", "[boot][matrix]") {
   CHECK(guest.run("ros os version") == release());
   // The firmware and GRUB would have spoken on the serial line.
   CHECK_THAT(guest.console().substr(before), !Contains("BdsDxe") && !Contains("GRUB"));
-  guest.reboot();  // and by GRUB as ever
-  CHECK(guest.run("ros os version") == release());
+
+  // By GRUB as ever, and out of a registry.
+  const std::string image = registry.address() + "/rancheros:" + kNext;
+  std::string files = "index";
+  for (const auto& file : releases.next().files) files += " " + file.path;
+  guest.root("cd /var/lib && for f in " + files + "; do curl -sSf --create-dirs -o rel/$f " +
+                 releases.place() + "/$f || exit; done && tar -C rel -c . | docker import - " +
+                 image + " && docker push -q " + image + " && docker rmi " + image +
+                 " && rm -r rel",
+             seconds{900});
+  guest.root("ros os gc");
+  const std::string absent =
+      refused(guest, "ros os upgrade -f -i " + registry.address() + "/nobody:1");
+  CHECK_THAT(absent, Contains("/nobody:1 cannot be pulled"));
+  upgrade(guest, "-i " + image);
+  guest.expect(std::string{"rancheros: version "} + kNext + " is ready and stays", seconds{600});
+  CHECK(guest.run("ros os version") == kNext);
   CHECK_THAT(guest.console().substr(before), Contains("BdsDxe") || Contains("GRUB"));
+  CHECK_THAT(guest.root("system-docker images"), !Contains("rancheros"));
 }
 
 TEST_CASE("upgrade: what fails is refused or left by itself, and the box says why",

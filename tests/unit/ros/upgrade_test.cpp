@@ -148,6 +148,7 @@ TEST_CASE("upgrade: places that are none", "[ros]") {
   TempDir dir;
   CHECK_THROWS_WITH(ReleaseSource{dir.path().string()}.releases(), Contains("no index"));
   CHECK_THROWS_AS(ReleaseSource{"ftp://192.0.2.1/x"}, Error);
+  CHECK_THROWS_WITH(ReleaseSource{"./absent"}.releases(), Contains("no index"));
   for (const char* words : {"a=\"b\"", "a='b'", "a\\b", "a\nb"})
     CHECK_THROWS_AS(append_words(words), Error);
   CHECK(append_words(" a=b  c ") == std::vector<std::string>{"a=b", "c"});
