@@ -43,7 +43,6 @@ struct Servers {
     return ros::replace_all(catalogue->url(), "127.0.0.1", "10.0.2.2") + "/catalogue";
   }
 
-  int port;
   Registry registry;
   std::unique_ptr<ros::test::HttpServer> catalogue;
 };

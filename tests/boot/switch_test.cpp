@@ -142,21 +142,20 @@ TEST_CASE("switch: consoles and engines, TLS, preloaded images, over a reboot", 
   ros::TempDir dir;
   const Registry registry{dir.path()};
   const std::string from = registry.address() + "/";
-  Guest guest{
-      {.name = "switch",
-       .disks = {{.path = state_disk(dir.path()), .bus = Bus::virtio}},
-       .user_data = fmt::format("hostname: tested\n"
-                                "users: [default, {{name: plain}}]\n"
-                                "rancher:\n"
-                                "  environment: {{GIVEN: one}}\n"
-                                "  password: opensesame\n"
-                                "  docker: {{insecure_registry: ['10.0.2.2:{0}']}}\n"
-                                "  system_docker: {{insecure_registry: ['10.0.2.2:{0}']}}\n",
-                                port),
-       .arguments = {"-kernel", artifact("amd64", "vmlinuz").string(), "-initrd",
-                     artifact("amd64", "initrd").string(), "-append",
-                     "console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 "
-                     "rancher.state.dev=LABEL=RANCHER_STATE"}}};
+  Guest guest{{.name = "switch",
+               .disks = {{.path = state_disk(dir.path()), .bus = Bus::virtio}},
+               .user_data = fmt::format("hostname: tested\n"
+                                        "users: [default, {{name: plain}}]\n"
+                                        "rancher:\n"
+                                        "  environment: {{GIVEN: one}}\n"
+                                        "  password: opensesame\n"
+                                        "  docker: {{insecure_registry: ['{0}']}}\n"
+                                        "  system_docker: {{insecure_registry: ['{0}']}}\n",
+                                        registry.address()),
+               .arguments = {"-kernel", artifact("amd64", "vmlinuz").string(), "-initrd",
+                             artifact("amd64", "initrd").string(), "-append",
+                             "console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 "
+                             "rancher.state.dev=LABEL=RANCHER_STATE"}}};
   guest.expect_ready();
   make_image(guest);
   guest.run("docker run -d --name keeper --restart always spot /usr/bin/busybox sleep 1000000");
