@@ -23,8 +23,8 @@ Machine virtio_vmdk(std::string name, const fs::path& folder) {
 
 TEST_CASE("engine: an image is pulled from a registry over the guest's network", "[boot]") {
   ros::TempDir dir;
-  const Registry registry{dir.path(),
-                          "tester:$2b$05$abcdefghijklmnopqrstuuQbLfdQZSxZ9gjhA5V9o8Tyc6aQRO0Qi\n"};
+  Registry registry{dir.path(),
+                    "tester:$2b$05$abcdefghijklmnopqrstuuQbLfdQZSxZ9gjhA5V9o8Tyc6aQRO0Qi\n"};
 
   // Without TLS, so the box has to be told that it may: through its cloud-config.
   const std::string address = registry.address();

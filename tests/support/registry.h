@@ -26,7 +26,7 @@ class Registry {
         std::vector<std::string>{"docker-registry", "serve", settings.string()});
   }
   void stop() { server_.reset(); }
-  const Child& server() const { return *server_; }
+  Child& server() { return *server_; }
   // As a guest knows it; without TLS, so both engines must be told that they may.
   std::string address() const { return fmt::format("10.0.2.2:{}", port_); }
 
