@@ -140,7 +140,7 @@ void check_inner_engine(Guest& guest, const std::string& image) {
 
 TEST_CASE("switch: consoles and engines, TLS, preloaded images, over a reboot", "[boot][matrix]") {
   ros::TempDir dir;
-  const Registry registry{dir.path()};
+  Registry registry{dir.path()};
   const std::string from = registry.address() + "/";
   Guest guest{{.name = "switch",
                .disks = {{.path = state_disk(dir.path()), .bus = Bus::virtio}},
@@ -231,6 +231,6 @@ TEST_CASE("switch: consoles and engines, TLS, preloaded images, over a reboot", 
   CHECK(guest.run("[ -e /etc/kept ] || echo not here") == "not here");
   guest.root("ros engine switch -f docker", seconds{300});
   CHECK(labels(guest) == "[]");
-  INFO(registry.output());
-  CHECK(registry.running());
+  INFO(registry.server().output());
+  CHECK(registry.server().running());
 }

@@ -137,7 +137,7 @@ TEST_CASE("upgrade: to the next version and back, containers and state stay", "[
 TEST_CASE("upgrade: past the firmware, there and back, and out of a registry", "[boot][matrix]") {
   ros::TempDir dir;
   Releases releases{build_next(dir.path(), "vmware")};
-  const Registry registry{dir.path()};
+  Registry registry{dir.path()};
   auto machine = disk_machine("upgrade-kexec", dir.path(), Firmware::secure_boot);
   machine.user_data = fmt::format(
       "rancher:\n  docker: {{insecure_registry: ['{0}']}}\n"
