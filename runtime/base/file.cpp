@@ -34,8 +34,12 @@ std::string read_file(const fs::path& path) {
 }
 
 std::optional<std::string> try_read_file(const fs::path& path) {
+  // Most are absent, and the first exception of a static program costs twenty million instructions:
+  // libgcc sorts the unwind tables of all its functions (docs/performance.md).
+  const Fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd) return std::nullopt;
   try {
-    return read_file(path);
+    return read_to_end(fd.get());
   } catch (const Error&) {
     return std::nullopt;
   }
