@@ -98,13 +98,21 @@ Services services_now() {
   return running_services(included_config(), said_at_boot);
 }
 
+// None while user Docker does not serve: its socket may be there all the same.
+std::vector<Container> user_containers(const std::string& label = {}) {
+  try {
+    return Docker{kUserDocker}.list(true, label);
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 // Containers of services that the configuration has no more.
 Services services_left(const Services& services) {
   Services left;
   for (const bool system : {true, false}) {
-    if (!system && !fs::exists(kUserDocker)) continue;
-    const Docker docker{system ? kSystemDocker : kUserDocker};
-    for (const auto& container : docker.list(true, kServiceLabel)) {
+    for (const auto& container : system ? Docker{kSystemDocker}.list(true, kServiceLabel)
+                                        : user_containers(kServiceLabel)) {
       Service service;
       service.name = container.labels.at(kServiceLabel);
       service.container = container.name;
@@ -287,11 +295,10 @@ int ps(Arguments names) {
   }
   const auto containers = Docker{kSystemDocker}.list(true);
   const bool users = std::ranges::count(services, false, &Service::system) > 0;
-  const auto user_containers =
-      users && fs::exists(kUserDocker) ? Docker{kUserDocker}.list(true) : std::vector<Container>{};
+  const auto of_users = users ? user_containers() : std::vector<Container>{};
   std::vector<std::vector<std::string>> rows{{"NAME", "STATE", "STATUS", "CONTAINER", "IMAGE"}};
   for (const auto& service : services) {
-    const auto& all = service.system ? containers : user_containers;
+    const auto& all = service.system ? containers : of_users;
     const auto found = std::ranges::find(all, service.container, &Container::name);
     const Container* container = found == all.end() ? nullptr : &*found;
     if (!quiet) {
