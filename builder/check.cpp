@@ -91,12 +91,16 @@ void check_arch(const LayerRecipe& layer, const Text& listed, const Platform& pl
 
 void check_layers(const Recipes& recipes, const Platform& platform, Once& problems) {
   std::vector<std::string> kernels;
+  std::set<std::string> packages;
   bool runtime = false;
   for (const auto& name : platform.layers) {
     const auto layer = recipes.layers.find(name.value);
     if (layer == recipes.layers.end()) return;  // reported while loading
     check_arch(layer->second, name, platform, problems);
-    if (layer->second.kernel) kernels.push_back(name.value);
+    if (layer->second.kernel) {
+      kernels.push_back(name.value);
+      packages.insert(layer->second.kernel->package.value);
+    }
     runtime = runtime || layer->second.runtime;
   }
   if (platform.layers.empty()) {
@@ -106,7 +110,8 @@ void check_layers(const Recipes& recipes, const Platform& platform, Once& proble
   if (kernels.empty())
     problems.add(platform.at, fmt::format("no layer of platform '{}' has a kernel", platform.name),
                  "add one whose recipe has the key 'kernel'");
-  if (kernels.size() > 1)
+  // Modules more of the same one may lie over it.
+  if (packages.size() > 1)
     problems.add(platform.at, fmt::format("platform '{}' has more than one kernel: {}",
                                           platform.name, ros::join(kernels, ", ")));
   if (!runtime)

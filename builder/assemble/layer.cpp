@@ -89,15 +89,19 @@ Tree shared_links(const Tree& under) {
   return links;
 }
 
-// Takes what shared_links lent away again, except what this layer made its own.
-void take_back(Tree& tree, const Tree& links, const LayerSpec& spec) {
-  for (auto it = links.entries().rbegin(); it != links.entries().rend(); ++it) {
-    const auto& [path, lent] = *it;
-    const Entry* entry = tree.find(path);
-    if (entry && entry->type == lent.type && entry->target == lent.target &&
-        !spec.directories.contains(path) && !has_children(tree, path))
-      tree.remove(path);
+// What the layers below have just so is not packed again: what shared_links lent, and a kernel's
+// modules under a layer that adds some to them.
+void drop_repeated(Tree& tree, const Tree& under, const LayerSpec& spec) {
+  std::vector<std::string> repeated;  // folders behind what is in them
+  for (auto it = tree.entries().rbegin(); it != tree.entries().rend(); ++it) {
+    const auto& [path, entry] = *it;
+    const Entry* lower = under.find(path);
+    if (lower && !spec.directories.contains(path) && entry.mode == lower->mode &&
+        entry.uid == lower->uid && entry.gid == lower->gid && same_file(entry, *lower))
+      repeated.push_back(path);
   }
+  for (const auto& path : repeated)
+    if (!has_children(tree, path)) tree.remove(path);
 }
 
 bool is_licence(const std::string& path) {
@@ -244,8 +248,8 @@ Tree make_layer(const LayerSpec& spec) {
     put_text(tree, "etc/ld.so.cache", make_ld_cache(whole, spec.arch), spec.epoch);
   }
 
-  take_back(tree, links, spec);
   adopt_folders(tree, under, spec);
+  drop_repeated(tree, under, spec);
   tree.clamp_times(spec.epoch);
   return tree;
 }

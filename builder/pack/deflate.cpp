@@ -78,10 +78,10 @@ void Deflater::send(bool last) {
   if (zeros && zeros_) {
     pending_.push_back(*zeros_);
   } else {
-    pending_.push_back(std::async(std::launch::async, [piece = std::move(piece_),
-                                                       level = zeros ? 9 : options_.level] {
-                         return deflate_piece(piece, level);
-                       }).share());
+    pending_.push_back(
+        std::async(std::launch::async, [piece = std::move(piece_), zeros, level = options_.level] {
+          return deflate_piece(piece, zeros ? 9 : is_dense(piece.bytes) ? 0 : level);
+        }).share());
     if (zeros) zeros_ = pending_.back();
   }
   piece_ = std::move(next);
@@ -110,6 +110,14 @@ void write_gzip(const fs::path& out, DeflateOptions options,
   put_le<std::uint32_t>(trailer, 0, deflater.crc());
   put_le<std::uint32_t>(trailer, 4, static_cast<std::uint32_t>(deflater.plain_size()));
   ros::write_all(fd.get(), trailer);
+}
+
+std::uint64_t gzip_plain_size(const fs::path& file) {
+  const ros::Fd fd = ros::open_file(file.string(), O_RDONLY);
+  std::uint64_t size = 0;
+  const std::string field = ros::read_at(fd.get(), fs::file_size(file) - 4, 4);
+  for (std::size_t i = 4; i-- > 0;) size = size << 8 | static_cast<unsigned char>(field[i]);
+  return size;
 }
 
 }  // namespace rosbuild

@@ -57,5 +57,7 @@ class Deflater {
 // A gzip file of what `produce` gives to its sink; without name and time.
 void write_gzip(const fs::path& out, DeflateOptions options,
                 const std::function<void(const Sink&)>& produce);
+// What a gzip file of one member says of the size of its content (less than 4 GiB).
+std::uint64_t gzip_plain_size(const fs::path& file);
 
 }  // namespace rosbuild

@@ -1,9 +1,12 @@
 #include "builder/pack/tar.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include "builder/pack/deflate.h"
 #include "builder/pack/tar_header.h"
+#include "runtime/base/fd.h"
+#include "runtime/base/file.h"
 
 namespace rosbuild {
 namespace {
@@ -99,12 +102,14 @@ Fields fields_of(const std::string& path, const Entry& entry) {
   return fields;
 }
 
-}  // namespace
+// Two blocks of zeros, and what fills the record behind `total` bytes.
+std::string end_of_tar(std::uint64_t total) {
+  const std::string end(2 * kTarBlock, '\0');
+  return end + tar_padding(total + end.size(), kRecord);
+}
 
-void write_tar(const Tree& tree, const Sink& sink) {
-  std::uint64_t total = 0;
+void write_entries(const Tree& tree, const Sink& sink) {
   const auto put = [&](std::string_view bytes) {
-    total += bytes.size();
     if (!bytes.empty()) sink(bytes);
   };
   for (const auto& [path, entry] : tree.entries()) {
@@ -122,8 +127,18 @@ void write_tar(const Tree& tree, const Sink& sink) {
     entry.content.stream(put);
     put(tar_padding(fields.size, kTarBlock));
   }
-  put(std::string(2 * kTarBlock, '\0'));
-  put(tar_padding(total, kRecord));
+}
+
+}  // namespace
+
+void write_tar(const Tree& tree, const Sink& sink) {
+  std::uint64_t total = 0;
+  const auto put = [&](std::string_view bytes) {
+    total += bytes.size();
+    sink(bytes);
+  };
+  write_entries(tree, put);
+  put(end_of_tar(total));
 }
 
 void write_tar(const Tree& tree, int fd) {
@@ -139,9 +154,20 @@ void write_tar(const Tree& tree, int fd) {
   ros::write_all(fd, buffer);
 }
 
-void write_tar_gz(const Tree& tree, const fs::path& out, int level, unsigned threads,
-                  std::stop_token stop) {
-  write_gzip(out, {level, threads, stop}, [&](const Sink& sink) { write_tar(tree, sink); });
+void write_tar_piece(const Tree& tree, const fs::path& out, int level, unsigned threads,
+                     std::stop_token stop) {
+  write_gzip(out, {level, threads, stop}, [&](const Sink& sink) { write_entries(tree, sink); });
+}
+
+void join_tar_pieces(const std::vector<fs::path>& pieces, const fs::path& out) {
+  std::uint64_t total = 0;
+  for (const auto& piece : pieces) total += gzip_plain_size(piece);
+  write_gzip(out, {}, [&](const Sink& sink) { sink(end_of_tar(total)); });
+  const std::string end = ros::read_file(out);
+  const ros::Fd fd = ros::open_file(out.string(), O_WRONLY | O_TRUNC);
+  const auto put = [&](std::string_view bytes) { ros::write_all(fd.get(), bytes); };
+  for (const auto& piece : pieces) Content::whole_file(piece).stream(put);
+  put(end);
 }
 
 }  // namespace rosbuild

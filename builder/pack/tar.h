@@ -6,6 +6,7 @@
 #include <functional>
 #include <stop_token>
 #include <string_view>
+#include <vector>
 
 #include "builder/os/tree.h"
 
@@ -16,8 +17,12 @@ using Sink = std::function<void(std::string_view)>;
 void write_tar(const Tree& tree, const Sink& sink);
 void write_tar(const Tree& tree, int fd);
 
-// Deflates in blocks on `threads` threads; the bytes depend on tree and level only.
-void write_tar_gz(const Tree& tree, const fs::path& out, int level, unsigned threads,
-                  std::stop_token stop = {});
+// A tar in pieces, each deflated once for all tars that it is in: members of a gzip file may follow
+// one another (RFC 1952, section 2.2), and what a later piece has again replaces what an earlier
+// one has. Deflates on `threads` threads; the bytes depend on tree and level only.
+void write_tar_piece(const Tree& tree, const fs::path& out, int level, unsigned threads,
+                     std::stop_token stop = {});
+// The tar.gz of such pieces.
+void join_tar_pieces(const std::vector<fs::path>& pieces, const fs::path& out);
 
 }  // namespace rosbuild

@@ -134,6 +134,8 @@ ModulesPlan LayerPlanner::plan_modules(const std::string& title, const KernelPla
   for (const auto& list : lists) key.add("list", ros::read_file(list));
   for (const auto& config : configs) key.add("config", ros::read_file(config));
 
+  auto& slot = modules_[key.digest()];
+  if (slot) return *slot;
   ModulesPlan modules{.fingerprint = key.digest()};
   modules.tree = std::make_shared<Lazy<Tree>>([this, digest = key.digest()] {
     return read_modules(*cache_.find(digest), recipes_.distribution.epoch);
@@ -153,6 +155,7 @@ ModulesPlan LayerPlanner::plan_modules(const std::string& title, const KernelPla
          });
          return Outcome::built;
        }});
+  slot = modules;
   return modules;
 }
 

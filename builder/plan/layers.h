@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,7 @@ class LayerPlanner {
   SquashfsOptions squashfs_;
   std::map<std::string, std::unique_ptr<LayerPlan>> layers_;    // by key digest
   std::map<std::string, std::unique_ptr<KernelPlan>> kernels_;  // by section
+  std::map<std::string, std::optional<ModulesPlan>> modules_;   // by key digest
 };
 
 }  // namespace rosbuild

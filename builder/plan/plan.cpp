@@ -259,17 +259,31 @@ PlannedFile Plan::plan_part(const Platform& platform, const ArtifactSpec& spec, 
                       [this, &platform, boot](const fs::path& out, std::stop_token) {
                         ros::write_file(out, to_text(release_of(platform, boot)));
                       });
+  return plan_rootfs(title, boot);
+}
+
+PlannedFile Plan::plan_rootfs(const std::string& title, const Boot& boot) {
   const int level = levels_of(request_.compression).gzip;
-  Key key{"rootfs 2"};
-  key.add("level", std::to_string(level));
-  for (const auto* layer : boot.layers) key.add("layer", layer->file_name);
-  return files_.add(title, key, {boot.step}, 20,
-                    [this, layers = boot.layers, level](const fs::path& out, std::stop_token stop) {
-                      Tree root;
-                      for (const auto* layer : layers) root.merge(layer->tree->get());
-                      root.clamp_times(recipes_.distribution.epoch);
-                      write_tar_gz(root, out, level, request_.jobs, stop);
-                    });
+  Key key{"rootfs 3"};
+  std::vector<std::size_t> needs;
+  std::vector<std::shared_ptr<Made>> pieces;
+  for (const auto* layer : boot.layers) {
+    const PlannedFile piece = files_.add(
+        "tar of layer " + layer->name,
+        Key{"tar piece 1"}.add("layer", layer->file_name).add("level", std::to_string(level)),
+        {layer->step}, 4,
+        [this, tree = layer->tree, level](const fs::path& out, std::stop_token stop) {
+          write_tar_piece(tree->get(), out, level, request_.jobs, stop);
+        });
+    key.add("piece", piece.key);
+    needs.push_back(piece.step);
+    pieces.push_back(piece.made);
+  }
+  return files_.add(title, key, needs, 2, [pieces](const fs::path& out, std::stop_token) {
+    std::vector<fs::path> files;
+    for (const auto& piece : pieces) files.push_back(piece->path);
+    join_tar_pieces(files, out);
+  });
 }
 
 // ISO and disks: all that boots by GRUB.

@@ -18,6 +18,9 @@ namespace ros {
 
 inline constexpr const char* kSystemDocker = "/run/system-docker.sock";
 inline constexpr const char* kUserDocker = "/run/docker.sock";
+// In the environment of both engines and of containerd (and so of its shims): how much garbage Go's
+// collector lets be, in hundredths of what lives. They have little to do and much that lives.
+inline constexpr const char* kEngineGarbage = "GOGC=50";
 
 // What a container is to be. System services leave `restart` at "no": they are
 // restarted by `ros sysinit`, which also knows when not to.

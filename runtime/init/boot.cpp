@@ -196,6 +196,7 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
     supervisor.keep("containerd",
                     {.argv = {"containerd", "--config", "/etc/containerd/config.toml"},
                      .output = logs.writer("containerd"),
+                     .environment = {kEngineGarbage},
                      .oom_score = kEngineOomScore});
 
   // From here on the whole of the kernel's modules is at hand.
@@ -220,6 +221,7 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
     return Command{.argv = system_docker_command(debug),
                    .output = output,
                    .listen = socket.get(),
+                   .environment = {kEngineGarbage},
                    .oom_score = kEngineOomScore};
   });
   milestone("system Docker started");

@@ -55,6 +55,7 @@ pid_t spawn(const Command& command) {
   char* const listen_digits = listen_pid.data() + 11;
   const std::string path = fmt::format("PATH={}", kPath);
   std::vector<const char*> environment{path.c_str(), "HOME=/root", "TERM=linux"};
+  for (const auto& variable : command.environment) environment.push_back(variable.c_str());
   if (command.listen >= 0) {
     environment.push_back("LISTEN_FDS=1");
     environment.push_back(listen_pid.data());

@@ -16,7 +16,8 @@ struct Command {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH
   int input = -1;                 // becomes standard input; -1: /dev/null
   int output = -1;                // becomes standard output and error; -1: /dev/null
-  int listen = -1;       // a listening socket, handed over by systemd's protocol (sd_listen_fds(3))
+  int listen = -1;  // a listening socket, handed over by systemd's protocol (sd_listen_fds(3))
+  std::vector<std::string> environment = {};  // "NAME=value" beside PATH, HOME and TERM
   std::string tty = {};  // becomes the controlling terminal and standard input, output and error
   int oom_score = 0;     // oom_score_adj of proc(5)
 };

@@ -8,6 +8,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/engine/docker.h"
 #include "runtime/ros/tls.h"
 
 namespace ros {
@@ -143,7 +144,7 @@ std::vector<std::string> daemon_arguments(const Config& config, Dockerd which) {
 }
 
 std::vector<std::string> daemon_environment(const Config& config, Dockerd which) {
-  std::vector<std::string> environment;
+  std::vector<std::string> environment{kEngineGarbage};
   for (const char* name :
        {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}) {
     const auto value = config.text(std::string{"rancher.environment."} + name);

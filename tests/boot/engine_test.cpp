@@ -113,3 +113,44 @@ TEST_CASE("engine: a killed Docker comes back and user containers keep running, 
   wait_for_docker();
   check_kept();
 }
+
+TEST_CASE("engine: two hundred containers come and go, a shim is killed, and nothing stays behind",
+          "[boot][matrix]") {
+  ros::TempDir dir;
+  Guest guest{virtio_vmdk("engine-cycles", dir.path())};
+  guest.expect_ready();
+  make_image(guest);
+  const auto cycles = [&](int count) {
+    guest.root(fmt::format("for i in $(seq {}); do docker run --rm spot /usr/bin/busybox true"
+                           " || exit 1; done",
+                           count),
+               seconds{1800});
+  };
+  // Of what may be left of a container: processes, mounts, control groups, network devices.
+  const auto left = [&] {
+    return guest.root(
+        "pidof containerd-shim-runc-v2 | wc -w; wc -l < /proc/mounts;"
+        " find /sys/fs/cgroup -type d | wc -l; ls /sys/class/net | wc -l;"
+        " ls /run/containerd/io.containerd.runtime.v2.task/* | wc -l");
+  };
+  const auto init_kib = [&] {
+    return std::stoi(guest.root("sed -n 's/^VmRSS:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/1/status"));
+  };
+  cycles(3);
+  const std::string before = left();
+  const int small = init_kib();
+  cycles(200);
+  CHECK(left() == before);
+  CHECK(init_kib() - small < 64);
+  CHECK(guest.root("ps -o stat | grep -c ^Z || true") == "0");
+
+  // Without its shim a container is lost, which user Docker must learn.
+  guest.run("docker run -d --name again --restart always spot /usr/bin/busybox sleep 1000000");
+  const std::string pid = guest.run("docker inspect -f '{{.State.Pid}}' again");
+  guest.root("kill -9 $(sed -n 's/^PPid:[^0-9]*//p' /proc/" + pid + "/status)");
+  await(guest,
+        "test $(docker inspect -f '{{.State.Running}} {{.State.Pid}}' again | grep -c 'true " +
+            pid + "$') = 0 && docker exec again /usr/bin/busybox true");
+  check_whole(guest);
+  CHECK(guest.root("ps -o stat | grep -c ^Z || true") == "0");
+}

@@ -104,11 +104,13 @@ TEST_CASE("failure: the cloud-config is bad", "[boot]") {
   }
 }
 
-TEST_CASE("failure: there is no network", "[boot]") {
+TEST_CASE("failure: there is no network, and no state in spite of waiting", "[boot]") {
   auto machine = netbooted("no-network", artifact("amd64", "initrd"));
   machine.nic = "none";
-  machine.arguments.back() += " rancher.autologin=ttyS0";
+  machine.arguments.back() += " rancher.autologin=ttyS0 rancher.state.wait";
   Guest guest{machine};
+  guest.expect("waiting for the state .LABEL=RANCHER_STATE.", seconds{300});
+  guest.expect("no state .LABEL=RANCHER_STATE. was found: running from memory", seconds{300});
   guest.expect_ready();
   guest.expect("(no|without).*(network|address)", seconds{60});
   guest.type("\n");

@@ -60,6 +60,7 @@ TEST_CASE("bench: kernel start to ready, and memory in use then", "[.][bench]") 
       said_at(guest, "system Docker started") - said_at(guest, "Run .init as init process");
   fmt::print("init_share {:.1f}\n", engines / ready * 100);
   fmt::print("service_list_ms {:.1f}\n", processor_ms(guest, "ros service list"));
+  fmt::print("true_ms {:.1f}\n", processor_ms(guest, "/usr/bin/busybox true"));
   fmt::print("config_get_ms {:.1f}\n", processor_ms(guest, "ros config get hostname"));
 }
 

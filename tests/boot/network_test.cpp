@@ -42,6 +42,7 @@ rancher:
       eth6: {dhcp: true, metric: 500}
       eth7: {ipv4ll: true}
       eth8: {dhcp: true, accept_ra: false, metric: 600}
+      near0: {dhcp: true, metric: 700}
 )";
 
 // Each in a network of its own; the sixth and the last are to find a DHCP server and a router.
@@ -62,14 +63,16 @@ std::vector<std::string> eight_more_cards() {
 }
 
 Machine machine(const fs::path& folder) {
-  Machine machine{.name = "network",
-                  .disks = {{.path = state_disk(folder), .bus = Bus::virtio}},
-                  .user_data = kUserData,
-                  .arguments = {"-kernel", artifact("amd64", "vmlinuz").string(), "-initrd",
-                                artifact("amd64", "initrd").string(), "-append",
-                                "console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 "
-                                "rancher.state.dev=LABEL=RANCHER_STATE "
-                                "rancher.network.interfaces.eth1.mtu=1300"}};
+  Machine machine{
+      .name = "network",
+      .disks = {{.path = state_disk(folder), .bus = Bus::virtio},
+                {.path = programs_cd(folder, {"/usr/sbin/dnsmasq"}), .bus = Bus::cdrom}},
+      .user_data = kUserData,
+      .arguments = {"-kernel", artifact("amd64", "vmlinuz").string(), "-initrd",
+                    artifact("amd64", "initrd").string(), "-append",
+                    "console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 "
+                    "rancher.state.dev=LABEL=RANCHER_STATE "
+                    "rancher.network.interfaces.eth1.mtu=1300"}};
   for (auto& argument : eight_more_cards()) machine.arguments.push_back(std::move(argument));
   return machine;
 }
@@ -165,6 +168,23 @@ void check_askers(Guest& guest) {
                    "grep -c 'privileged proxy'") == "1");
 }
 
+// A router in a network namespace, with DHCPv6 that gives addresses, at the other end of a link
+// that comes while the box runs.
+void check_dhcpv6(Guest& guest) {
+  use_programs(guest);
+  guest.root(
+      "ip netns add far && ip link add far0 netns far type veth peer name near0 && "
+      "ip -n far link set far0 up && ip -n far address add fd00:6::1/64 dev far0 nodad");
+  guest.root("ip netns exec far " + kCarried +
+             "dnsmasq --conf-file=/dev/null --user=root --interface=far0 --bind-interfaces --port=0"
+             " --enable-ra --dhcp-range=fd00:6::100,fd00:6::1ff,64,1h"
+             " --dhcp-leasefile=/run/far.leases --pid-file=/run/far.pid");
+  await(guest, "ip -6 address show dev near0 | grep -qE 'fd00:6::1[0-9a-f]{2}/128'");
+  CHECK_THAT(guest.root("cat /run/far.leases"), Catch::Contains("fd00:6::1"));
+  await(guest, "ip -6 route show default dev near0 | grep -q 'proto ra'");
+  guest.root("kill $(cat /run/far.pid) && ip netns delete far");
+}
+
 }  // namespace
 
 TEST_CASE("network: addresses, routes, VLANs, a bridge, a bond, DHCP and hooks", "[boot]") {
@@ -186,6 +206,8 @@ TEST_CASE("network: addresses, routes, VLANs, a bridge, a bond, DHCP and hooks",
   CHECK_THAT(guest.run("ip route show default dev eth6"), Catch::Contains("metric 500"));
   CHECK_THAT(guest.run("cat /etc/resolv.conf"),
              Catch::EndsWith("search example.internal\nnameserver 10.0.2.3\nnameserver fec0::3"));
+
+  check_dhcpv6(guest);
 
   // A card that is pulled out and put in again.
   guest.root(

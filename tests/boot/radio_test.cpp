@@ -34,6 +34,52 @@ constexpr const char* kAccessPoint = R"(network={
 }
 )";
 
+// An enterprise's: each has a password of their own, shown to nobody but the server that the
+// authority vouches for.
+constexpr const char* kOffice = R"(interface=wlan1
+driver=nl80211
+ssid=office
+hw_mode=g
+channel=1
+wpa=2
+wpa_key_mgmt=WPA-EAP
+rsn_pairwise=CCMP
+ieee8021x=1
+eap_server=1
+eap_user_file=/run/eap/users
+ca_cert=/run/eap/ca.pem
+server_cert=/run/eap/server.pem
+private_key=/run/eap/server.key
+)";
+
+constexpr const char* kJoinOffice = R"(
+rancher:
+  network:
+    interfaces: {wlan0: {wifi_network: office}}
+    wifi_networks:
+      office:
+        ssid: office
+        key_mgmt: WPA-EAP
+        eap: TTLS
+        identity: somebody
+        anonymous_identity: nobody
+        password: theirs
+        phases: ["", auth=PAP]
+        ca_certs: [/run/eap/ca.pem]
+        address: 10.5.0.30/24
+)";
+
+void make_certificates(Guest& guest) {
+  guest.root(
+      "mkdir -p /run/eap && cd /run/eap && "
+      "printf '\"nobody\" TTLS\\n\"somebody\" TTLS-PAP \"theirs\" [2]\\n' > users && "
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout ca.key -out "
+      "ca.pem"
+      " -days 30 -subj /CN=authority 2>/dev/null && "
+      "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout server.key"
+      " -out server.pem -days 30 -subj /CN=radius -CA ca.pem -CAkey ca.key 2>/dev/null");
+}
+
 void start_access_point(Guest& guest) {
   guest.root("wpa_supplicant -B -P /run/ap.pid -i wlan1 -c /run/ap.conf");
 }
@@ -43,13 +89,15 @@ void start_access_point(Guest& guest) {
 TEST_CASE("radio: a wireless network is joined, asked for an address, lost and joined again",
           "[boot][matrix]") {
   ros::TempDir dir;
-  Guest guest{{.name = "radio",
-               .disks = {{.path = state_disk(dir.path()), .bus = Bus::virtio}},
-               .user_data = kUserData,
-               .arguments = {"-kernel", artifact("4glte", "vmlinuz").string(), "-initrd",
-                             artifact("4glte", "initrd").string(), "-append",
-                             "console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 "
-                             "rancher.state.dev=LABEL=RANCHER_STATE"}}};
+  Guest guest{
+      {.name = "radio",
+       .disks = {{.path = state_disk(dir.path()), .bus = Bus::virtio},
+                 {.path = programs_cd(dir.path(), {"/usr/sbin/hostapd"}), .bus = Bus::cdrom}},
+       .user_data = kUserData,
+       .arguments = {"-kernel", artifact("4glte", "vmlinuz").string(), "-initrd",
+                     artifact("4glte", "initrd").string(), "-append",
+                     "console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 "
+                     "rancher.state.dev=LABEL=RANCHER_STATE"}}};
   guest.expect_ready();
   guest.root("cat > /run/ap.conf << 'END'\n" + std::string{kAccessPoint} + "END");
   guest.root(
@@ -76,6 +124,18 @@ TEST_CASE("radio: a wireless network is joined, asked for an address, lost and j
       "ros service restart network");
   await(guest, "ip address show dev wlan0 | grep -qF 10.5.0.9/24");
   await(guest, state + " | grep -qx wpa_state=COMPLETED");
+
+  // A network that asks who one is.
+  guest.root("kill $(cat /run/ap.pid)");
+  use_programs(guest);
+  make_certificates(guest);
+  guest.root("cat > /run/eap/hostapd.conf << 'END'\n" + std::string{kOffice} + "END");
+  guest.root(kCarried + "hostapd -B -P /run/eap/pid /run/eap/hostapd.conf");
+  guest.root("ros config merge << 'END'\n" + std::string{kJoinOffice} +
+             "END\nros service restart network");
+  await(guest, state + " | grep -qx wpa_state=COMPLETED");
+  CHECK_THAT(guest.run(state), Catch::Contains("ssid=office") && Catch::Contains("EAP-TTLS"));
+  await(guest, "ip address show dev wlan0 | grep -qF 10.5.0.30/24");
 
   // No modem can be had here; its manager runs and answers, and obeys root.
   await(guest, "sudo mmcli --list-modems | grep -qF 'No modems were found'");

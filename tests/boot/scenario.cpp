@@ -26,11 +26,33 @@ void await(Guest& guest, const std::string& command) {
 fs::path make_cd(const fs::path& folder, const std::string& label,
                  const std::map<std::string, std::string>& files) {
   const fs::path content = folder / label;
-  for (const auto& [name, text] : files) ros::write_file(content / name, text);
+  for (const auto& [name, text] : files) {
+    ros::write_file(content / name, text);
+    fs::permissions(content / name, static_cast<fs::perms>(0755));  // it may be a program
+  }
   const fs::path cd = folder / (label + ".iso");
   check_output({"xorriso", "-as", "mkisofs", "-quiet", "-V", label, "-J", "-r", "-o", cd.string(),
                 content.string()});
   return cd;
+}
+
+fs::path programs_cd(const fs::path& folder, const std::vector<fs::path>& programs) {
+  std::map<std::string, std::string> files;
+  for (const auto& program : programs) {
+    files[program.filename().string()] = ros::read_file(program);
+    // "libx.so.1 => /lib/libx.so.1 (0x…)", and the loader: "/lib64/ld-linux-x86-64.so.2 (0x…)".
+    for (const auto& line : ros::split(check_output({"ldd", program.string()}), '\n')) {
+      const auto fields = ros::words(line);
+      if (fields.size() == 4 && fields[1] == "=>") files[fields[0]] = ros::read_file(fields[2]);
+      if (fields.size() == 2 && fields[0].starts_with('/'))
+        files["ld.so"] = ros::read_file(fields[0]);
+    }
+  }
+  return make_cd(folder, "PROGRAMS", files);
+}
+
+void use_programs(Guest& guest) {
+  guest.root("mkdir -p /run/programs && mount -o ro LABEL=PROGRAMS /run/programs");
 }
 
 void make_image(Guest& guest) {

@@ -14,6 +14,13 @@ void await(Guest& guest, const std::string& command);
 fs::path make_cd(const fs::path& folder, const std::string& label,
                  const std::map<std::string, std::string>& files);
 
+// A CD labelled PROGRAMS with programs of this machine and the libraries that they are linked
+// with; `kCarried`NAME runs one in the box once use_programs() has mounted it.
+fs::path programs_cd(const fs::path& folder, const std::vector<fs::path>& programs);
+void use_programs(Guest& guest);
+inline const std::string kCarried =
+    "/run/programs/ld.so --library-path /run/programs /run/programs/";
+
 // Makes the image "spot" out of files of the box: busybox and what it is linked with.
 void make_image(Guest& guest);
 // A container of that image prints; `system-docker ps` shows every service.

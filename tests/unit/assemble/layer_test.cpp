@@ -127,6 +127,25 @@ TEST_CASE_METHOD(Packages, "layer: a layer above overrides shared files with who
   }
 }
 
+TEST_CASE_METHOD(Packages, "layer: what the layers below have just so is not packed again",
+                 "[assemble]") {
+  const Tree lower = make_layer({.name = "base", .arch = "amd64", .packages = base()});
+  LayerSpec spec{.name = "above", .arch = "amd64", .below = {&lower}};
+  spec.files = lower;
+  spec.files.put_file("usr/bin/tool", std::string("other"), 0755);                // another content
+  spec.files.put_file("usr/share/man/man1/tool.1", std::string("manual"), 0600);  // another mode
+  spec.files.put_file("usr/share/new/file", std::string("new"));
+  const Tree tree = make_layer(spec);
+
+  std::set<std::string> files;
+  for (const auto& [path, entry] : tree.entries())
+    if (entry.type != EntryType::directory) files.insert(path);
+  CHECK(files ==
+        std::set<std::string>{"usr/bin/tool", "usr/share/man/man1/tool.1", "usr/share/new/file"});
+  CHECK_FALSE(tree.contains("etc"));
+  CHECK_FALSE(tree.contains("bin"));
+}
+
 TEST_CASE_METHOD(Packages, "layer: two packages with one file need Replaces", "[assemble]") {
   LayerSpec spec{.name = "x", .arch = "amd64", .epoch = kEpoch};
   spec.packages = {add("a", {{"./etc/x", AE_IFREG, "from a"}})};

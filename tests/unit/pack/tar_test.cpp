@@ -15,6 +15,13 @@ std::string tar_of(const Tree& tree) {
   return written(tree, [](const Tree& from, const Sink& sink) { write_tar(from, sink); });
 }
 
+// Of one piece.
+void write_tar_gz(const Tree& tree, const fs::path& out, unsigned threads) {
+  const ros::TempDir folder;
+  write_tar_piece(tree, folder.path() / "piece", 6, threads);
+  join_tar_pieces({folder.path() / "piece"}, out);
+}
+
 std::string listing(const Tree& tree) {
   return ask(
       {.argv = {"tar", "--numeric-owner", "--full-time", "-tvf", "-"}, .input = tar_of(tree)});
@@ -94,13 +101,34 @@ TEST_CASE("tar.gz: gzip gives the tar back, whatever the number of threads", "[p
   tree.put_file("zeros", std::string(3'000'000, '\0'));
   std::string first;
   for (const unsigned threads : {0U, 1U, 4U}) {
-    write_tar_gz(tree, file, 6, threads);
+    write_tar_gz(tree, file, threads);
     if (first.empty()) first = ros::sha256_file(file);
     CHECK(ros::sha256_file(file) == first);
   }
   CHECK(ask({.argv = {"gzip", "-dc", file.string()}}) == tar_of(tree));
-  write_tar_gz({}, file, 6, 2);
+  write_tar_gz({}, file, 2);
   CHECK(ask({.argv = {"gzip", "-dc", file.string()}}) == tar_of({}));
+}
+
+TEST_CASE("tar.gz: of several pieces, the last one's entry counts", "[pack]") {
+  const ros::TempDir folder;
+  const auto at = [&](const char* name) { return folder.path() / name; };
+  Tree lower, upper;
+  lower.put_file("etc/first", std::string(20'000, 'a'));
+  lower.put_file("etc/shared", std::string("lower"));
+  upper.put_file("etc/shared", std::string("upper"), 0600);
+  write_tar_piece(lower, at("1"), 6, 2);
+  write_tar_piece(upper, at("2"), 6, 2);
+  join_tar_pieces({at("1"), at("2")}, at("both.tar.gz"));
+  CHECK(ask({.argv = {"gzip", "-dc", at("both.tar.gz").string()}}).size() % 10240 == 0);
+  for (const std::string tar : {"tar", "bsdtar"}) {
+    const fs::path out = at(tar.c_str());
+    fs::create_directory(out);
+    ask({.argv = {tar, "-xzpf", at("both.tar.gz").string(), "-C", out.string()}});
+    CHECK(ros::read_file(out / "etc/first").size() == 20'000);
+    CHECK(ros::read_file(out / "etc/shared") == "upper");
+    CHECK(fs::status(out / "etc/shared").permissions() == static_cast<fs::perms>(0600));
+  }
 }
 
 TEST_CASE("tar: content that is gone is an error", "[pack]") {
@@ -113,5 +141,5 @@ TEST_CASE("tar: content that is gone is an error", "[pack]") {
   CHECK_THROWS_AS(tar_of(tree), ros::Error);
   fs::remove(file);
   CHECK_THROWS_AS(tar_of(tree), ros::Error);
-  CHECK_THROWS_AS(write_tar_gz(tree, folder.path() / "out", 6, 2), ros::Error);
+  CHECK_THROWS_AS(write_tar_piece(tree, folder.path() / "out", 6, 2), ros::Error);
 }
