@@ -92,7 +92,7 @@ ImagePlanner::ImagePlanner(Cache& cache, FileSteps& files, const Materials& mate
 
 PlannedFile ImagePlanner::add(const std::string& title, Format format, const std::string& name,
                               const DiskPlan& plan) {
-  Key key{"image 1"};
+  Key key{"image 2"};
   key.add("disk", plan.key.digest()).add("format", name_of(format));
   if (format == Format::ova) {
     const PlannedFile vmdk = add(title + " (disk)", Format::vmdk, name, plan);

@@ -165,7 +165,7 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
   const KernelPlan* kernel = recipe.kernel ? &plan_kernel(recipe) : nullptr;
   auto files = std::make_shared<Tree>(own_files(recipe, platform));
 
-  Key content{"layer 1"};
+  Key content{"layer 2"};
   content.add("recipe", recipe_text(recipe)).add("arch", platform.arch.value);
   content.add("epoch", std::to_string(recipes_.distribution.epoch));
   content.add("files", fingerprint(*files));
