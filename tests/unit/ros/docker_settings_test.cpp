@@ -121,8 +121,10 @@ TEST_CASE("docker settings: daemons get proxies and their own environment") {
   const Config config = config_of(
       "rancher: {environment: {HTTP_PROXY: 'http://p:1', OTHER: x}, docker: {environment: [A=b]},"
       " system_docker: {environment: {C: d}}}");
-  CHECK(daemon_environment(config, Dockerd::user) == Texts{"GOGC=50", "HTTP_PROXY=http://p:1", "A=b"});
-  CHECK(daemon_environment(config, Dockerd::system) == Texts{"GOGC=50", "HTTP_PROXY=http://p:1", "C=d"});
+  CHECK(daemon_environment(config, Dockerd::user) ==
+        Texts{"GOGC=50", "HTTP_PROXY=http://p:1", "A=b"});
+  CHECK(daemon_environment(config, Dockerd::system) ==
+        Texts{"GOGC=50", "HTTP_PROXY=http://p:1", "C=d"});
   CHECK(daemon_settings(config, Dockerd::system) != daemon_settings(config, Dockerd::user));
   CHECK(daemon_settings(config, Dockerd::system) ==
         daemon_settings(config_of("rancher: {environment: {HTTP_PROXY: 'http://p:1'},"
