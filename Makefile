@@ -11,13 +11,13 @@ LANES    ?= 2
 CTEST     = ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 
 .DEFAULT_GOAL := help
-.PHONY: help image build arm64 test check boot test-matrix bench lint fmt asan fuzz install clean setup setup-test
+.PHONY: help image configure tools build arm64 test check boot test-matrix bench lint fmt asan fuzz install clean setup setup-test
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Variables: PLATFORM=$(PLATFORM) COMPRESS=release|fast OUT=$(OUT) JOBS=$(JOBS) PREFIX=/usr/local T=$(T)"
 
-image: build $(if $(filter arm64 raspberry-pi64 all,$(PLATFORM)),arm64) ## build the artifacts of PLATFORM into out/PLATFORM/
+image: tools $(if $(filter arm64 raspberry-pi64 all,$(PLATFORM)),arm64) ## build the artifacts of PLATFORM into out/PLATFORM/
 	$(ROSBUILD) image --platform $(PLATFORM) --compress $(COMPRESS) --output $(OUT)
 
 setup: ## install the packages that building needs
@@ -26,9 +26,14 @@ setup: ## install the packages that building needs
 setup-test:
 	@ci/setup build test
 
-build: setup ## build rosbuild, init and ros
+configure: setup
 	@cmake --preset release -B $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
 	@rm -f $(BUILD).log
+
+tools: configure ## build rosbuild, init and ros
+	cmake --build $(BUILD) -j $(JOBS) --target rosbuild init ros
+
+build: configure ## build the tools and the tests
 	cmake --build $(BUILD) -j $(JOBS)
 
 arm64: setup ## build init and ros for 64-bit ARM (beside the others, which PLATFORM=arm64 needs)
@@ -83,7 +88,7 @@ fuzz: setup-test ## every fuzzer of tests/fuzz for T seconds
 	  --output-junit $(CURDIR)/$(BUILD)/results-fuzz.xml
 
 PREFIX ?= /usr/local
-install: build ## install rosbuild and its recipes below PREFIX
+install: tools ## install rosbuild and its recipes below PREFIX
 	cmake --install $(BUILD) --prefix $(PREFIX)
 
 clean: ## remove build/ and out/ (the cache stays)

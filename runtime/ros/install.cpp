@@ -127,7 +127,8 @@ std::vector<fs::path> partitions_of(const fs::path& disk) {
   return found;
 }
 
-InstallTarget find_target(const fs::path& disk) {
+// `state` is empty, or the file system of the state where that is no partition of `disk`.
+InstallTarget find_target(const fs::path& disk, const fs::path& state) {
   InstallTarget target;
   bool mbr = false;
   std::uint64_t first = ~std::uint64_t{0};
@@ -142,11 +143,16 @@ InstallTarget find_target(const fs::path& disk) {
       target.core_sector = number_of(facts, "PART_ENTRY_OFFSET");
       target.core_room = number_of(facts, "PART_ENTRY_SIZE") * kSectorSize;
     }
-    if (facts["LABEL"] == kStateLabel) target.state = path;
+    if (facts["LABEL"] == kStateLabel && state.empty()) target.state = path;
     if (facts["LABEL"] != kBootLabel) continue;
     target.boot = path;
     if (facts["TYPE"] != "ext4")
       throw Error{path.string() + " is not ext4, which GRUB and init need there"};
+  }
+  if (!state.empty()) {
+    if (probe_partition(state)["LABEL"] != kStateLabel)
+      throw Error{state.string() + " has no file system labelled RANCHER_STATE"};
+    target.state = state;
   }
   if (mbr && first >= kDiskHead / kSectorSize) {
     target.core_sector = kMbrCoreSector;
@@ -302,7 +308,7 @@ DiskType parse_disk_type(const std::string& name) {
   if (name == "mbr" || name == "syslinux") return DiskType::mbr;
   if (name == "noformat") return DiskType::as_it_is;
   throw Error{"there is no install type " + name, Error::Kind::usage}.hint(
-      "gpt (BIOS and UEFI), mbr, or noformat; whole-disk RAID is not done");
+      "gpt (BIOS and UEFI), mbr, or noformat, which also takes a state on RAID");
 }
 
 std::string partition_script(DiskType type, std::uint64_t boot_size) {
@@ -333,11 +339,14 @@ fs::path partition_path(const fs::path& disk, int number) {
 void check_disk(const InstallPlan& plan) {
   if (plan.directory.find("..") != std::string::npos || append_words(plan.directory).size() > 1)
     throw Error{"--statedir is a folder of RANCHER_STATE", Error::Kind::usage};
+  if (!plan.state.empty() && plan.type != DiskType::as_it_is)
+    throw Error{"--partition names a state that is there already", Error::Kind::usage}.hint(
+        "-t noformat");
   const std::uint64_t size = disk_size(plan.disk);
   if (fs::exists("/sys/class/block" / fs::canonical(plan.disk).filename() / "partition"))
     throw Error{plan.disk.string() + " is a partition, not a disk", Error::Kind::usage};
   if (plan.type == DiskType::as_it_is) {
-    find_target(plan.disk);
+    find_target(plan.disk, plan.state);
     return;
   }
   const Fd fd{::open(plan.disk.c_str(), O_RDWR | O_EXCL | O_CLOEXEC)};
@@ -359,8 +368,9 @@ std::string describe_disk(const fs::path& disk) {
 
 void install(const InstallPlan& plan, const ReleaseSource& source) {
   try {
-    const InstallTarget target =
-        plan.type == DiskType::as_it_is ? find_target(plan.disk) : make_partitions(plan);
+    const InstallTarget target = plan.type == DiskType::as_it_is
+                                     ? find_target(plan.disk, plan.state)
+                                     : make_partitions(plan);
     write_medium(plan, source, target.boot);
     write_state(plan, target.state);
     say("writing the boot loader");

@@ -23,6 +23,7 @@ DiskType parse_disk_type(const std::string& name);
 struct InstallPlan {
   fs::path disk;  // "/dev/sda"
   DiskType type = DiskType::gpt;
+  fs::path state;  // as_it_is: the file system of the state, if it is no partition of `disk`
   Release release;
   std::vector<std::string> append;          // to the kernel's command line
   std::string directory;                    // rancher.state.directory

@@ -30,6 +30,9 @@ constexpr const char* kHelp =
     "                                 mbr: the same with an MBR table\n"
     "                                 noformat: into partitions that are labelled RANCHER_BOOT\n"
     "                                 and RANCHER_STATE already; what is on the latter stays\n"
+    "           -p, --partition STATE with noformat: RANCHER_STATE is on another disk, RAID or "
+    "LVM,\n"
+    "                                 such as /dev/md0\n"
     "           -a, --append WORDS    more for the kernel's command line\n"
     "           --statedir FOLDER     keeps the state in this folder of RANCHER_STATE\n"
     "           -i, --image RELEASES  a folder, URL or OCI image with an `index`; without it, the\n"
@@ -86,6 +89,7 @@ int run_install(Arguments arguments) {
   plan.disk = take_option(arguments, "-d", "--device");
   const std::string cloud_config = take_option(arguments, "-c", "--cloud-config");
   plan.type = parse_disk_type(take_option(arguments, "-t", "--install-type"));
+  plan.state = take_option(arguments, "-p", "--partition");
   plan.append = append_words(take_option(arguments, "-a", "--append"));
   plan.directory = take_option(arguments, "", "--statedir");
   const std::string image = take_option(arguments, "-i", "--image");

@@ -65,7 +65,8 @@ void make_mount_point(const MountEntry& entry) {
   }
 }
 
-// The kernel's NFS wants the address of the server (nfs(5), addr), and the protocol named.
+// The kernel's NFS wants the address of the server (nfs(5), addr), and the version named: the
+// newest that the server speaks is found by asking for each.
 std::vector<std::string> nfs_options(const MountEntry& entry) {
   std::string host = entry.device.substr(0, entry.device.find(":/"));
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
@@ -75,8 +76,11 @@ std::vector<std::string> nfs_options(const MountEntry& entry) {
     if (found.empty()) throw Error{fmt::format("no address of {} is known", host)};
     options += ",addr=" + found.front();
   }
-  if (entry.type == "nfs4" || options.find("vers=") != options.npos) return {options};
-  return {options + ",vers=4.2", options + ",vers=3,nolock"};
+  if (options.find("vers=") != options.npos) return {options};
+  std::vector<std::string> choices{options + ",vers=4.2", options + ",vers=4.1",
+                                   options + ",vers=4.0"};
+  if (entry.type == "nfs") choices.push_back(options + ",vers=3,nolock");
+  return choices;
 }
 
 void mount_one(const MountEntry& entry) {

@@ -87,7 +87,7 @@ void check_storage(Guest& guest) {
 }
 
 void check_nfs(Guest& guest, const NfsServer& server) {
-  CHECK(guest.run("findmnt -n -o FSTYPE,SOURCE /mnt/share") == "nfs4   10.0.2.2:/share");
+  CHECK(guest.run("findmnt -n -o FSTYPE,SOURCE /mnt/share") == "nfs4 10.0.2.2:/share");
   CHECK(guest.run("cat /mnt/share/given") == "by the server");
   guest.root(
       "docker run --rm -v /mnt/share:/s spot /usr/bin/busybox sh -c"

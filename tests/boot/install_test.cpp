@@ -144,3 +144,48 @@ TEST_CASE("install: images are saved, and kexec starts what was installed", "[bo
   CHECK_THAT(guest.run("findmnt -n -o SOURCE /state"), Contains("/dev/vda4"));
   await(guest, "sudo -n system-docker ps --format '{{.Names}}' | grep -qx proof");
 }
+
+TEST_CASE("install: into partitions that are there, the state on a RAID1 of two other disks",
+          "[boot][matrix]") {
+  ros::TempDir dir;
+  const fs::path key = dir.path() / "key";
+  make_key(key);
+  std::vector<Disk> disks{{.path = empty_disk(dir.path(), 1ULL << 30), .bus = Bus::virtio}};
+  for (int i = 0; i < 2; ++i)
+    disks.push_back({.path = empty_disk(dir.path(), 768ULL << 20), .bus = Bus::virtio});
+  {
+    Machine machine{.name = "install-raid", .disks = disks};
+    machine.disks.push_back(
+        {.path = artifact("amd64", "rancheros.iso"), .bus = Bus::cdrom, .boot = true});
+    Guest guest{machine};
+    guest.expect_ready();
+    guest.root(
+        "modprobe raid1; mdadm --create /dev/md0 --run --metadata=1.2 --level=1 --raid-devices=2"
+        " /dev/vdb /dev/vdc && mkfs.ext4 -q /dev/md0");
+    guest.root(
+        "printf 'label: gpt\\nsize=1MiB, type=21686148-6449-6E6F-744E-656564454649\\n,\\n' |"
+        " sfdisk -q /dev/vda && mkfs.ext4 -q -L RANCHER_BOOT /dev/vda2");
+    put(guest, "/tmp/cc.yml", cloud_config(key));
+    const std::string command = "ros install -f --no-reboot -d /dev/vda -c /tmp/cc.yml";
+    const auto refused = [&](const std::string& more, const std::string& why) {
+      const Result result = guest.try_run("sudo -n " + command + more);
+      CHECK(result.status != 0);
+      CHECK_THAT(result.output, Contains(why));
+    };
+    refused(" -p /dev/md0", "--partition names a state that is there already");
+    refused(" -t noformat", "no partition labelled RANCHER_STATE");
+    refused(" -t noformat -p /dev/md0", "/dev/md0 has no file system labelled RANCHER_STATE");
+    guest.root("e2label /dev/md0 RANCHER_STATE");
+    guest.root(
+        command + " -t noformat -p /dev/md0 -a 'rancher.state.mdadm_scan rancher.state.wait'",
+        seconds{400});
+    guest.power_off(seconds{180});
+  }
+  disks.front().boot = true;
+  Guest guest{{.name = "install-raid-disk", .disks = disks, .key = key}};
+  guest.expect_ready();
+  CHECK(guest.run("hostname") == "installed");
+  CHECK_THAT(guest.run("findmnt -n -o SOURCE /state"), Contains("/dev/md"));
+  CHECK_THAT(guest.run("findmnt -n -o SOURCE /run/ros/medium"), Contains("/dev/vda2"));
+  exercise(guest);
+}

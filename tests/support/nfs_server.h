@@ -1,5 +1,5 @@
-// A server of NFS 4 on the host, which is Debian's nfs-ganesha: no kernel is asked for one. Needs
-// root, to open files by their handles.
+// A server of NFS 4.1 on the host, which is Debian's nfs-ganesha: no kernel is asked for one. Needs
+// root, to open files by their handles. Its 4.2 answers READ_PLUS of a newer kernel with zeros.
 #pragma once
 
 #include <fmt/format.h>
@@ -20,7 +20,7 @@ class NfsServer {
         fmt::format("NFS_CORE_PARAM {{ Protocols = 4; NFS_Port = {}; Bind_addr = 127.0.0.1;\n"
                     "  Enable_NLM = false; Enable_RQUOTA = false; Enable_UDP = false;\n"
                     "  mount_path_pseudo = true; }}\n"
-                    "NFSV4 {{ Graceless = true; RecoveryRoot = {}; }}\n"
+                    "NFSV4 {{ Graceless = true; Minor_Versions = 0, 1; RecoveryRoot = {}; }}\n"
                     "EXPORT {{ Export_Id = 1; Path = {}; Pseudo = /share; Access_Type = RW;\n"
                     "  Squash = None; SecType = sys; FSAL {{ Name = VFS; }} }}\n",
                     port_, (folder / "recovery").string(), export_.string()));
