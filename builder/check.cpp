@@ -23,7 +23,9 @@ std::uint64_t largest_disk(Format format) {
   return (vhd ? 2040 : 2048) * kGiB;
 }
 
-bool has_command_line(Format format) { return is_disk(format) || format == Format::iso; }
+bool has_command_line(Format format) {
+  return is_disk(format) || format == Format::iso || format == Format::ipxe;
+}
 
 // Heirs of a platform have its faults as well; each is reported where it
 // stands, once.
@@ -80,6 +82,17 @@ void check_names(const Platform& platform, Once& problems) {
                                            inner.name, outer.name, outer.at.line));
 }
 
+// What an iPXE script names lies beside it.
+void check_netboot(const Platform& platform, Once& problems) {
+  for (const auto& script : platform.artifacts)
+    for (const Format part : {Format::kernel, Format::initrd})
+      if (script.format == Format::ipxe && !script.format_at.file.empty() &&
+          !find_artifact(platform, part))
+        problems.add(script.at, fmt::format("artifact '{}' starts an artifact of format '{}', and "
+                                            "there is none",
+                                            script.name, name_of(part)));
+}
+
 void check_arch(const LayerRecipe& layer, const Text& listed, const Platform& platform,
                 Once& problems) {
   if (layer.arch.value.empty() || platform.arch.value.empty() ||
@@ -129,6 +142,7 @@ void check_artifacts(const Recipes& recipes, ros::Problems& problems) {
     if (platform.artifacts.empty())
       once.add(platform.at, fmt::format("platform '{}' has no artifacts", name));
     check_names(platform, once);
+    check_netboot(platform, once);
     for (const auto& artifact : platform.artifacts) {
       if (artifact.format_at.file.empty()) continue;  // no format to judge by; reported
       if (const char* arch = only_arch(artifact.format);
@@ -141,7 +155,7 @@ void check_artifacts(const Recipes& recipes, ros::Problems& problems) {
       if (!has_command_line(artifact.format) && !artifact.cmdline.empty())
         once.add(artifact.cmdline[0].at,
                  fmt::format("format '{}' holds no kernel command line", name_of(artifact.format)),
-                 "it is for those with a boot loader: iso and disk images");
+                 "it is for those with a boot loader: iso, ipxe and disk images");
     }
   }
 }

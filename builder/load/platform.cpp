@@ -274,6 +274,8 @@ const std::vector<std::pair<Format, std::string>>& formats() {
       {Format::kernel, "kernel"},
       {Format::initrd, "initrd"},
       {Format::rootfs, "rootfs"},
+      {Format::ipxe, "ipxe"},
+      {Format::sbom, "sbom"},
       {Format::release, "release"},
       {Format::iso, "iso"},
       {Format::raw, "raw"},
@@ -299,13 +301,20 @@ const char* only_arch(Format format) {
 }
 
 bool is_disk(Format format) {
-  return format != Format::kernel && format != Format::initrd && format != Format::rootfs &&
-         format != Format::release && format != Format::iso;
+  static constexpr Format kOthers[] = {Format::kernel, Format::initrd, Format::rootfs,
+                                       Format::ipxe,   Format::sbom,   Format::release,
+                                       Format::iso};
+  return std::ranges::count(kOthers, format) == 0;
 }
 
 const std::string& name_of(Format format) {
   return std::ranges::find(formats(), format, [](const auto& known) { return known.first; })
       ->second;
+}
+
+const ArtifactSpec* find_artifact(const Platform& platform, Format format) {
+  const auto found = std::ranges::find(platform.artifacts, format, &ArtifactSpec::format);
+  return found == platform.artifacts.end() ? nullptr : &*found;
 }
 
 std::string command_line(const Platform& platform, const ArtifactSpec& artifact) {

@@ -21,6 +21,8 @@ enum class Format {
   kernel,
   initrd,
   rootfs,
+  ipxe,     // the script that netboots kernel and initrd, which lie beside it
+  sbom,     // its packages, as SPDX
   release,  // a folder: what `ros install` and `ros os upgrade` take
   iso,
   raw,
@@ -65,6 +67,8 @@ struct Platform {
   std::vector<ArtifactSpec> artifacts;   // in file order, inherited ones first
 };
 
+// The first artifact of this format; nullptr when there is none.
+const ArtifactSpec* find_artifact(const Platform& platform, Format format);
 // The kernel command line of an artifact: the platform's words, then its own.
 std::string command_line(const Platform& platform, const ArtifactSpec& artifact);
 

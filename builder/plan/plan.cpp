@@ -12,6 +12,7 @@
 #include "builder/pack/iso.h"
 #include "builder/pack/tar.h"
 #include "builder/publish/index.h"
+#include "builder/publish/sbom.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/disk_layout.h"
 #include "runtime/base/error.h"
@@ -34,9 +35,23 @@ Levels levels_of(Compression compression) {
 // arm64's kernel does not unpack itself and has 38 MB: GRUB reads it out of a squashfs, where shim
 // sees the bytes that are signed. A Raspberry Pi's firmware knows nothing of the kind.
 bool packs_kernel(const Platform& platform) {
-  return platform.arch.value == "arm64" &&
-         std::ranges::none_of(platform.artifacts,
-                              [](const auto& spec) { return spec.format == Format::pi; });
+  return platform.arch.value == "arm64" && !find_artifact(platform, Format::pi);
+}
+
+// https://ipxe.org/scripting. Names without a scheme are looked for beside the script; a setting
+// that nobody has set is empty; UEFI's kernel asks for the initrd by its name.
+std::string ipxe_script(const Distribution& distribution, const Platform& platform,
+                        const ArtifactSpec& spec) {
+  const std::string& kernel = find_artifact(platform, Format::kernel)->name;
+  const std::string& initrd = find_artifact(platform, Format::initrd)->name;
+  return fmt::format(
+      "#!ipxe\n"
+      "# {} {}. The setting `append` adds to the kernel's command line.\n"
+      "kernel {} initrd={} {} ${{append}}\n"
+      "initrd {}\n"
+      "boot\n",
+      distribution.title, distribution.version, kernel, initrd, command_line(platform, spec),
+      initrd);
 }
 
 }  // namespace
@@ -248,6 +263,22 @@ PlannedFile Plan::plan_part(const Platform& platform, const ArtifactSpec& spec, 
                       [boot](const fs::path& out, std::stop_token stop) {
                         write_netboot_initrd(boot.initrd->path, boot.layer_files(), out, stop);
                       });
+  if (spec.format == Format::ipxe) {
+    const std::string script = ipxe_script(recipes_.distribution, platform, spec);
+    return files_.add(
+        title, Key{"ipxe 1"}.add("script", script), {}, 1,
+        [script](const fs::path& out, std::stop_token) { ros::write_file(out, script); });
+  }
+  if (spec.format == Format::sbom) {
+    const std::string document = to_spdx({.name = recipes_.distribution.name + "-" + platform.name,
+                                          .version = recipes_.distribution.version,
+                                          .suite = recipes_.distribution.suites.front(),
+                                          .epoch = recipes_.distribution.epoch},
+                                         shipped_packages(boot));
+    return files_.add(
+        title, Key{"sbom 1"}.add("document", document), {}, 1,
+        [document](const fs::path& out, std::stop_token) { ros::write_file(out, document); });
+  }
   if (spec.format == Format::release)
     return files_.add(title,
                       Key{"release 1"}
@@ -260,6 +291,23 @@ PlannedFile Plan::plan_part(const Platform& platform, const ArtifactSpec& spec, 
                         ros::write_file(out, to_text(release_of(platform, boot)));
                       });
   return plan_rootfs(title, boot);
+}
+
+// Those of the layers, and of what boots them. Of the other tools nothing is shipped.
+std::vector<LockedPackage> Plan::shipped_packages(const Boot& boot) const {
+  std::vector<LockedPackage> shipped;
+  for (const auto* layer : boot.layers) {
+    const LayerRecipe& recipe = recipes_.layers.at(layer->name);
+    if (recipe.packages.empty() && !recipe.kernel) continue;
+    const auto& packages = materials_.packages(layer->name);
+    shipped.insert(shipped.end(), packages.begin(), packages.end());
+  }
+  for (const auto& package : materials_.packages(arch_ == kToolsArch ? "tools" : "loaders"))
+    if (const auto& name = package.name; name.starts_with("grub-") || name.starts_with("shim-") ||
+                                         name == "busybox-static" || name == "raspi-firmware" ||
+                                         name == "u-boot-rpi")
+      shipped.push_back(package);
+  return shipped;
 }
 
 PlannedFile Plan::plan_rootfs(const std::string& title, const Boot& boot) {

@@ -53,6 +53,7 @@ class Plan {
                                                   const Boot& boot) const;
   void add_artifact(const Platform& platform, const ArtifactSpec& spec, const Boot& boot);
   PlannedFile plan_part(const Platform& platform, const ArtifactSpec& spec, const Boot& boot);
+  std::vector<LockedPackage> shipped_packages(const Boot& boot) const;
   PlannedFile plan_rootfs(const std::string& title, const Boot& boot);
   PlannedFile plan_medium(const Platform& platform, const ArtifactSpec& spec, const Boot& boot);
 

@@ -47,6 +47,10 @@ class Examination {
       say("kernel");
     else if (at(0, 4) == "\x28\xb5\x2f\xfd")
       say("initrd");
+    else if (at(0, 7) == "#!ipxe\n")
+      ipxe();
+    else if (at(0, 64).find("\"spdxVersion\"") != std::string::npos)
+      say("bill of materials");
     else
       disk();
     checksum();
@@ -68,6 +72,15 @@ class Examination {
     std::string bytes = at(offset, size);
     bytes.resize(size, '\0');
     return bytes;
+  }
+
+  void ipxe() {
+    say("iPXE script");
+    for (const auto& line : ros::split(at(0, size_), '\n')) {
+      const auto words = ros::words(line);
+      if (words.size() > 1 && (words[0] == "kernel" || words[0] == "initrd"))
+        require(fs::exists(path_.parent_path() / words[1]), words[1] + " is not beside it");
+    }
   }
 
   void disk_of(const std::string& format, std::uint64_t size) {

@@ -12,6 +12,7 @@
 #include "runtime/base/text.h"
 #include "tests/boot/scenario.h"
 #include "tests/boot/service.h"
+#include "tests/support/http_server.h"
 
 using namespace proof;
 
@@ -354,6 +355,21 @@ TEST_CASE("iso: OVMF, as a CD", "[boot]") {
   ros::TempDir dir;
   Guest guest{iso_machine("iso-ovmf-cd", dir.path(), "amd64", Bus::cdrom, Firmware::uefi)};
   exercise(guest);
+}
+
+TEST_CASE("netboot: the firmware's iPXE runs rancheros.ipxe over HTTP", "[boot][matrix]") {
+  ros::TempDir dir;
+  ros::test::HttpServer server;
+  const std::string url = ros::replace_all(server.url(), "127.0.0.1", "10.0.2.2");
+  server.put("/os/start.ipxe",
+             "#!ipxe\nset append cc.hostname=chained\nchain amd64/rancheros.ipxe\n");
+  for (const char* name : {"rancheros.ipxe", "vmlinuz", "initrd"})
+    server.put(fmt::format("/os/amd64/{}", name), ros::read_file(artifact("amd64", name)));
+  Guest guest{{.name = "ipxe",
+               .nic = fmt::format("virtio-net-pci,bootfile={}/os/start.ipxe", url),
+               .disks = {{.path = state_disk(dir.path()), .bus = Bus::virtio}}}};
+  exercise(guest);
+  CHECK(guest.run("hostname") == "chained");
 }
 
 TEST_CASE("netboot: kernel and initrd alone, 768 MB of memory", "[boot]") {

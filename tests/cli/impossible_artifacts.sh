@@ -15,6 +15,7 @@ artifacts:
   - {name: huge.vmdk, format: vmdk, size: 3TiB}
   - {name: huge.vhd, format: vhd-fixed, size: 2041GiB}
   - {name: odd.tar.gz, format: gce, size: 1500MiB}
+  - {name: lonely.ipxe, format: ipxe, cmdline: [quiet]}
 END
 printf 'name: heir\nextends: amd64\ndescription: H\n' >platforms/heir.yaml
 printf 'name: empty\ndescription: E\narch: amd64\nlayers: [base, kernel, runtime]\n' \
@@ -24,9 +25,10 @@ is_exactly stderr "platforms/amd64.yaml:1:7: no layer of platform 'amd64' has a 
   hint: add one whose recipe has the key 'kernel'
 platforms/amd64.yaml:1:7: no layer of platform 'amd64' has the runtime
   hint: add one whose recipe says runtime: true
+platforms/amd64.yaml:13:12: artifact 'lonely.ipxe' starts an artifact of format 'initrd', and there is none
 platforms/amd64.yaml:6:61: format 'kernel' takes no size
 platforms/amd64.yaml:6:47: format 'kernel' holds no kernel command line
-  hint: it is for those with a boot loader: iso and disk images
+  hint: it is for those with a boot loader: iso, ipxe and disk images
 platforms/amd64.yaml:7:12: artifact 'none.vmdk' has no 'size'
   hint: disk images need one, as size: 8GiB
 platforms/amd64.yaml:8:44: a disk of 64 MiB is too small, 1024 MiB are the least

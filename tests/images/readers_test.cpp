@@ -6,6 +6,8 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <map>
+#include <nlohmann/json.hpp>
+#include <set>
 
 #include "builder/verify/inspect.h"
 #include "runtime/base/digest.h"
@@ -221,6 +223,27 @@ TEST_CASE("rootfs: tar reads it and finds the whole system", "[images]") {
   CHECK(has("-rwxr-xr-x 0/0", "usr/bin/ros"));
   CHECK(has("-rwsr-xr-x 0/0", "usr/bin/sudo"));
   CHECK(has("drwxr-xr-x 1100/1100", "home/rancher/"));
+}
+
+// What a package leaves behind is its licence: so each that is in the system is in the list.
+TEST_CASE("sbom: names every package whose licence is in the root", "[images]") {
+  const auto document =
+      nlohmann::json::parse(ros::read_file(artifact("amd64", "rancheros.spdx.json")));
+  std::set<std::string> named;
+  for (const auto &package : document["packages"]) named.insert(package["name"]);
+  CHECK(named.contains("shim-signed"));
+  const std::string folder = "usr/share/doc/";
+  std::size_t seen = 0;
+  for (const auto &path :
+       ros::split(check_output({"tar", "-tzf", artifact("amd64", "rootfs.tar.gz").string()}), '\n'))
+    if (path.starts_with(folder) && path.ends_with("/copyright")) {
+      ++seen;
+      const auto name = path.substr(folder.size(), path.find('/', folder.size()) - folder.size());
+      CHECK_THAT(name,
+                 Catch::Predicate<std::string>([&](const auto &n) { return named.contains(n); },
+                                               "is named in the bill of materials"));
+    }
+  CHECK(seen > 50);
 }
 
 TEST_CASE("checksums: sha256sum agrees, and nothing is missing from the list", "[images]") {

@@ -73,6 +73,16 @@ TEST_CASE("verify: what is cut short, misaligned or no artifact is said to be", 
   CHECK_THROWS_AS(verify_artifact(folder.path() / "absent"), ros::Error);
 }
 
+TEST_CASE("verify: what an iPXE script starts lies beside it", "[verify]") {
+  const Folder folder;
+  ros::write_file(folder.path() / "vmlinuz", "");
+  const std::string script = "#!ipxe\nkernel vmlinuz initrd=initrd quiet\ninitrd initrd\nboot\n";
+  CHECK(folder.verify(script).what == "iPXE script");
+  CHECK(folder.verify(script).faults == Faults{"initrd is not beside it"});
+  ros::write_file(folder.path() / "initrd", "");
+  CHECK(folder.verify(script).faults.empty());
+}
+
 TEST_CASE("verify: checksums.txt beside it must agree", "[verify]") {
   const Folder folder;
   const std::string kernel = std::string(0x202, '\0') + "HdrS";
