@@ -78,7 +78,7 @@ TEST_CASE("datasource: a config drive is a shared folder, then a FAT disk", "[bo
 }
 
 TEST_CASE("datasource: a config drive is a CD, then a source saved in cloud-config.d, TFTP, counts",
-          "[boot]") {
+          "[boot][matrix]") {
   ros::TempDir dir;
   ros::write_file(dir.path() / "tftp/user-data", "#cloud-config\nhostname: named-by-tftp\n");
   auto box = machine("config-drive-iso", dir.path(),

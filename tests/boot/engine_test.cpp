@@ -62,12 +62,9 @@ TEST_CASE("engine: an image is pulled from a registry over the guest's network",
                   " {{.NetworkSettings.Networks.mine.IPAddress}}' keeper") == "true 172.30.0.9");
 }
 
-TEST_CASE("engine: a killed Docker comes back and user containers keep running, in 384 MB",
-          "[boot]") {
+TEST_CASE("engine: a killed Docker comes back and user containers keep running", "[boot]") {
   ros::TempDir dir;
-  auto machine = virtio_vmdk("engine-killed", dir.path());
-  machine.memory_mb = 384;
-  Guest guest{machine};
+  Guest guest{virtio_vmdk("engine-killed", dir.path())};
   guest.expect_ready();
   make_image(guest);
   guest.run("docker run -d --name keeper spot /usr/bin/busybox sleep 1000000");

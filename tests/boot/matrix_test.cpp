@@ -295,10 +295,10 @@ TEST_CASE("image: Proxmox's qcow2, virtio-scsi, by its cloud-init drive", "[boot
   guest.expect_off(seconds{180});
 }
 
-TEST_CASE("vmdk: SeaBIOS, IDE, 512 MB of memory", "[boot]") {
+TEST_CASE("vmdk: SeaBIOS, IDE, 384 MB of memory", "[boot]") {
   ros::TempDir dir;
   Guest guest{{.name = "vmdk-seabios",
-               .memory_mb = 512,
+               .memory_mb = 384,
                .nic = "e1000",
                .disks = {vmdk(dir.path(), Bus::ide)}}};
   exercise(guest);

@@ -55,7 +55,7 @@ void encrypt(const fs::path& plain, const fs::path& disk) {
 
 }  // namespace
 
-TEST_CASE("state: XFS grows to its disk and outlives a reboot", "[boot]") {
+TEST_CASE("state: XFS grows to its disk and outlives a reboot", "[boot][matrix]") {
   ros::TempDir dir;
   const fs::path disk = empty_disk(dir.path(), 1ULL << 30);
   // An XFS label has at most 12 letters, so it cannot be RANCHER_STATE.
