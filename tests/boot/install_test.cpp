@@ -183,9 +183,8 @@ TEST_CASE("install: into partitions that are there, the state on a RAID1 of two 
   }
   disks.front().boot = true;
   Guest guest{{.name = "install-raid-disk", .disks = disks, .key = key}};
-  guest.expect_ready();
+  exercise(guest);
   CHECK(guest.run("hostname") == "installed");
   CHECK_THAT(guest.run("findmnt -n -o SOURCE /state"), Contains("/dev/md"));
   CHECK_THAT(guest.run("findmnt -n -o SOURCE /run/ros/medium"), Contains("/dev/vda2"));
-  exercise(guest);
 }
