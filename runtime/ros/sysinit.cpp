@@ -256,6 +256,7 @@ int sysinit_verb(const Arguments&) {
   write_file("/run/ros/shutdown-timeout",
              fmt::format("{}\n", config.integer("rancher.shutdown_timeout", 60)));
   mount_all(config, MountStage::boot, problems);  // user Docker may be kept on one
+  apply_sysctl(config, problems);                 // for all that starts from here on
   stage("mounts");
   auto services = services_on_this_box(config, problems);
   if (!restarted && may_start_ahead(services)) {
@@ -273,16 +274,14 @@ int sysinit_verb(const Arguments&) {
               std::set<std::string>{problems.begin(), problems.end()}}
       .detach();
 
-  // The engine is starting; this fits beside it.
-  apply_sysctl(config, problems);
-  load_modules(config, problems);
+  load_modules(config, problems);  // beside the engine, which is starting
   std::thread{prepare_disks, config}.detach();
   if (!restarted) {
     for (const auto& problem : problems) announce_error(problem);
   }
   write_issue();
 
-  stage("sysctl, modules");
+  stage("modules");
   wait_for_engine(kUserDocker);
   stage("user Docker");
   if (!restarted) {
