@@ -198,6 +198,12 @@ std::optional<ContainerState> Docker::inspect(const std::string& name) const {
   return result;
 }
 
+std::string Docker::default_bridge() const {
+  const auto response = call("GET", "/networks/bridge", {}, {200, 404}, "inspect network bridge");
+  if (response.status == 404) return {};
+  return text_of(object_of(parse(response.body), "Options"), "com.docker.network.bridge.name");
+}
+
 std::string Docker::create(const std::string& name, const ContainerSpec& spec) const {
   const auto response = call("POST", "/containers/create?name=" + percent_encode(name),
                              create_body(spec), {201}, "create " + name);

@@ -87,6 +87,7 @@ class Docker {
   void kill(const std::string& id, const std::string& signal) const;  // ended already is fine
   // By force, with its anonymous volumes when asked for; absent is fine.
   void remove(const std::string& id, bool volumes = false) const;
+  std::string default_bridge() const;  // "docker0"; "" when it has no network `bridge`
   std::vector<Image> images() const;
   // False when something uses it.
   bool remove_image(const std::string& id) const;

@@ -24,6 +24,7 @@
 #include "runtime/ros/head_start.h"
 #include "runtime/ros/mounts.h"
 #include "runtime/ros/preload.h"
+#include "runtime/ros/process.h"
 #include "runtime/ros/settings.h"
 #include "runtime/ros/supervisor.h"
 #include "runtime/ros/swap.h"
@@ -228,6 +229,20 @@ void say_ready() {
   write_file("/sys/kernel/rcu_expedited", "0");  // init's, for the boot
 }
 
+// System Docker has no bridge. When it starts and nothing of it runs, it therefore deletes what is
+// called docker0 (moby, removeDefaultBridgeInterface), which user Docker may have made by then.
+void bring_back_default_bridge() {
+  try {
+    const std::string bridge = Docker{kUserDocker}.default_bridge();
+    if (bridge.empty() || fs::exists("/sys/class/net/" + bridge)) return;
+    announce("rancheros: user Docker's " + bridge + " was deleted: it starts again");
+    run_program({"/proc/self/exe", "service", "restart", "docker"});
+    wait_for_engine(kUserDocker);
+  } catch (const std::exception& error) {
+    announce_error(error.what());
+  }
+}
+
 }  // namespace
 
 int sysinit_verb(const Arguments&) {
@@ -259,7 +274,8 @@ int sysinit_verb(const Arguments&) {
   apply_sysctl(config, problems);                 // for all that starts from here on
   stage("mounts");
   auto services = services_on_this_box(config, problems);
-  if (!restarted && may_start_ahead(services)) {
+  const bool ahead = !restarted && may_start_ahead(services);
+  if (ahead) {
     try {
       start_ahead();
     } catch (const std::exception& error) {
@@ -289,6 +305,7 @@ int sysinit_verb(const Arguments&) {
     supervisor.wait_until_tried();
     stage("the last service");
     confirm_system_docker();
+    if (ahead) bring_back_default_bridge();
     say_ready();
     settle_version();
   }

@@ -3,13 +3,18 @@
 // box without system Docker would have neither console nor network to mend them.
 #include "runtime/ros/system_docker.h"
 
+#include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/error.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/file.h"
 #include "runtime/base/text.h"
 #include "runtime/engine/docker.h"
@@ -56,7 +61,12 @@ void restart_system_docker() {
   if (pid <= 1) return;
   confirm_system_docker();
   announce("rancheros: system Docker starts anew with its settings");
+  const Fd process{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))};
   ::kill(pid, SIGTERM);
+  pollfd end{process.get(), POLLIN, 0};
+  while (process && ::poll(&end, 1, -1) < 0 && errno == EINTR) {
+  }
+  wait_for_engine(kSystemDocker);
 }
 
 int system_dockerd_verb(const Arguments& arguments) {

@@ -18,8 +18,8 @@ std::string system_docker_config(const Config& config, std::string_view own, boo
 // System Docker has served: the settings that it has are good ones.
 void confirm_system_docker();
 
-// Ends it once it serves, so that init starts it with the settings that count now; containers go
-// on.
+// Ends it once it serves, so that init starts it with the settings that count now, and returns when
+// it serves again; containers go on. Until then user Docker must not begin (sysinit.cpp says why).
 void restart_system_docker();
 
 }  // namespace ros

@@ -295,10 +295,17 @@ TEST_CASE("image: Proxmox's qcow2, virtio-scsi, by its cloud-init drive", "[boot
   guest.expect_off(seconds{180});
 }
 
-TEST_CASE("vmdk: SeaBIOS, IDE, 384 MB of memory", "[boot]") {
+// Slow: what is not in memory is unpacked again and again.
+TEST_CASE("vmdk: 384 MB of memory", "[boot][matrix]") {
+  ros::TempDir dir;
+  Guest guest{{.name = "vmdk-384-mb", .memory_mb = 384, .disks = {vmdk(dir.path(), Bus::virtio)}}};
+  exercise(guest);
+}
+
+TEST_CASE("vmdk: SeaBIOS, IDE, 512 MB of memory", "[boot]") {
   ros::TempDir dir;
   Guest guest{{.name = "vmdk-seabios",
-               .memory_mb = 384,
+               .memory_mb = 512,
                .nic = "e1000",
                .disks = {vmdk(dir.path(), Bus::ide)}}};
   exercise(guest);
