@@ -19,7 +19,8 @@ Machine bench_machine(const fs::path& folder) {
           .disks = {{.path = overlay(folder, artifact("vmware", "rancheros.vmdk"), "vmdk", "10G"),
                      .bus = Bus::virtio,
                      .format = "qcow2",
-                     .boot = true}}};
+                     .boot = true}},
+          .same_addresses = false};
 }
 
 void print_memory(Guest& guest, const char* name) {

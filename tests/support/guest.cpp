@@ -76,8 +76,7 @@ void make_key(const fs::path& key) {
       {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "boot-test", "-f", key.string()});
 }
 
-// Where programs lie at the same addresses each time, QEMU 7.2 finds its translations of the last
-// run: a third less of a boot. The kernel's word for it is `norandmaps`; where GRUB has the command
+// Machine::same_addresses. The kernel's word for it is `norandmaps`; where GRUB has the command
 // line, the seed says it.
 constexpr const char* kSameAddresses = "rancher: {sysctl: {kernel.randomize_va_space: '0'}}\n";
 
@@ -114,15 +113,17 @@ Guest::Guest(Machine machine)
     options.disks.push_back({.path = dir / "seed.iso", .bus = Bus::cdrom});
   }
   for (const auto& word : machine_.arguments)
-    options.arguments.push_back(options.arguments.back() == "-append" ? word + " norandmaps"
-                                                                      : word);
+    options.arguments.push_back(machine_.same_addresses && options.arguments.back() == "-append"
+                                    ? word + " norandmaps"
+                                    : word);
   rosbuild::add_firmware(options, dir);
   qemu_ = std::make_unique<Child>(rosbuild::qemu_command(options));
 }
 
 void Guest::write_seed() const {
   const bool own = machine_.user_data.find("rancher:") != std::string::npos;
-  const std::string head = std::string{"#cloud-config\n"} + (own ? "" : kSameAddresses);
+  const std::string head =
+      std::string{"#cloud-config\n"} + (machine_.same_addresses && !own ? kSameAddresses : "");
   const fs::path& dir = folder_.path();
   const fs::path seed = dir / "seed";
   const std::string key{ros::trim(ros::read_file(dir / "key.pub"))};
