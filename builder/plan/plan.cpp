@@ -266,7 +266,7 @@ PlannedFile Plan::plan_part(const Platform& platform, const ArtifactSpec& spec, 
   if (spec.format == Format::ipxe) {
     const std::string script = ipxe_script(recipes_.distribution, platform, spec);
     return files_.add(
-        title, Key{"ipxe 1"}.add("script", script), {}, 1,
+        title, Key{"ipxe 1"}.add("script", script), {boot.step}, 1,
         [script](const fs::path& out, std::stop_token) { ros::write_file(out, script); });
   }
   if (spec.format == Format::sbom) {
@@ -276,7 +276,7 @@ PlannedFile Plan::plan_part(const Platform& platform, const ArtifactSpec& spec, 
                                           .epoch = recipes_.distribution.epoch},
                                          shipped_packages(boot));
     return files_.add(
-        title, Key{"sbom 1"}.add("document", document), {}, 1,
+        title, Key{"sbom 1"}.add("document", document), {boot.step}, 1,
         [document](const fs::path& out, std::stop_token) { ros::write_file(out, document); });
   }
   if (spec.format == Format::release)
