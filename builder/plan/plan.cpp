@@ -302,11 +302,13 @@ std::vector<LockedPackage> Plan::shipped_packages(const Boot& boot) const {
     const auto& packages = materials_.packages(layer->name);
     shipped.insert(shipped.end(), packages.begin(), packages.end());
   }
-  for (const auto& package : materials_.packages(arch_ == kToolsArch ? "tools" : "loaders"))
-    if (const auto& name = package.name; name.starts_with("grub-") || name.starts_with("shim-") ||
-                                         name == "busybox-static" || name == "raspi-firmware" ||
-                                         name == "u-boot-rpi")
-      shipped.push_back(package);
+  for (const auto& package : materials_.packages("tools")) {
+    const std::string& name = package.name;
+    const bool boots = name.starts_with("grub-efi-") || name.starts_with("grub-pc-") ||
+                       name.starts_with("shim-") || name == "busybox-static" ||
+                       name == "raspi-firmware" || name == "u-boot-rpi";
+    if (boots && (package.arch == arch_ || package.arch == "all")) shipped.push_back(package);
+  }
   return shipped;
 }
 
