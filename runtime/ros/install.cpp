@@ -151,7 +151,8 @@ InstallTarget find_target(const fs::path& disk, const fs::path& state) {
   }
   if (!state.empty()) {
     if (probe_partition(state)["LABEL"] != kStateLabel)
-      throw Error{state.string() + " has no file system labelled RANCHER_STATE"};
+      throw Error{state.string() + " has no file system labelled RANCHER_STATE"}.hint(
+          "e2label " + state.string() + " RANCHER_STATE, when it is the right one");
     target.state = state;
   }
   if (mbr && first >= kDiskHead / kSectorSize) {
