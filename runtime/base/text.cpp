@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <span>
 
+#include "runtime/base/error.h"
+
 namespace ros {
 namespace {
 
@@ -65,6 +67,37 @@ std::vector<std::string> words(std::string_view text) {
     found.emplace_back(text.substr(0, end));
     text.remove_prefix(end);
   }
+  return found;
+}
+
+std::vector<std::string> shell_words(std::string_view text) {
+  std::vector<std::string> found;
+  std::optional<std::string> word;  // that has begun
+  char quote = 0;                   // that is open
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (quote == 0 && kBlanks.find(c) != std::string_view::npos) {
+      if (word) found.push_back(std::move(*word));
+      word.reset();
+      continue;
+    }
+    if (!word) word.emplace();
+    if (c == quote) {
+      quote = 0;
+    } else if (quote == 0 && (c == '\'' || c == '"')) {
+      quote = c;
+    } else if (c == '\\' && quote != '\'') {
+      if (++at == text.size()) throw Error{"the text ends with a backslash", Error::Kind::input};
+      // Within "" it quotes only what means something there.
+      if (quote != 0 && std::string_view{"\"\\$`"}.find(text[at]) == std::string_view::npos)
+        *word += c;
+      *word += text[at];
+    } else {
+      *word += c;
+    }
+  }
+  if (quote != 0) throw Error{fmt::format("a quote {} is not closed", quote), Error::Kind::input};
+  if (word) found.push_back(std::move(*word));
   return found;
 }
 

@@ -14,6 +14,9 @@ std::string_view trim(std::string_view text);
 std::vector<std::string> split(std::string_view text, char separator);
 // Splits at runs of blanks, tabs and newlines; no empty fields.
 std::vector<std::string> words(std::string_view text);
+// Splits as a shell does: quotes and backslashes count (POSIX.1-2017, XCU 2.2), nothing is
+// expanded. Throws Error when a quote is not closed or the text ends with a backslash.
+std::vector<std::string> shell_words(std::string_view text);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
 

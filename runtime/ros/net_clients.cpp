@@ -186,8 +186,14 @@ std::vector<Client> clients_of(const Config& config, const Interface& interface,
     client.file = kFolder + interface.name + ".dhcpcd";
     client.text = dhcpcd_config({interface});
     client.argv = {"dhcpcd", "-B", "-q", "-f", client.file};
-    for (auto& word : words(member_text(settings, "dhcp_args")))
-      client.argv.push_back(std::move(word));
+    try {
+      for (auto& word : shell_words(member_text(settings, "dhcp_args")))
+        client.argv.push_back(std::move(word));
+    } catch (const Error& error) {
+      problems.push_back(mistake(*settings.find("dhcp_args"),
+                                 fmt::format("dhcp_args of {}: {}", interface.name, error.what()),
+                                 "it asks without them"));
+    }
     client.argv.push_back(interface.name);
     clients.push_back(std::move(client));
   }

@@ -166,10 +166,16 @@ Service read_service(const std::string& name, const Value& value, const Config& 
     for (auto& item : list) item = expand(item, config);
     return list;
   };
-  // A command in one text is cut at blanks, as Compose does.
+  // A command in one text is cut as a shell would, as Compose does.
   const auto command = [&](const char* key) {
     const Value* member = value.find(key);
-    return member && member->is_scalar() ? words(expand(member->text(), config)) : texts(key);
+    if (!member || !member->is_scalar()) return texts(key);
+    try {
+      return shell_words(expand(member->text(), config));
+    } catch (const Error& error) {
+      throw Error{fmt::format("service {}: {}: {}", name, key, error.what())}.at(
+          member->position());
+    }
   };
   const auto flag = [&](const char* key) {
     const Value* member = value.find(key);
@@ -301,7 +307,11 @@ std::vector<Service> services_of(const Config& config, std::vector<std::string>&
       continue;
     }
     if (!value.is_map() || !is_on(name, value, config, root)) continue;
-    unsorted.push_back(read_service(name, value, config, problems));
+    try {
+      unsorted.push_back(read_service(name, value, config, problems));
+    } catch (const Error& error) {
+      problems.emplace_back(error.what());
+    }
   }
   for (const auto& service : unsorted) {
     const auto before = service.spec.labels.find("io.rancher.os.before");

@@ -52,6 +52,20 @@ TEST_CASE("text: quoting survives a shell", "[base]") {
   CHECK(quote("") == "''");
 }
 
+TEST_CASE("text: words are cut as a shell cuts them", "[base]") {
+  using Words = std::vector<std::string>;
+  CHECK(shell_words(" a  b\tc\n") == Words{"a", "b", "c"});
+  CHECK(shell_words("").empty());
+  CHECK(shell_words("sh -c 'a && b' \"\" ''") == Words{"sh", "-c", "a && b", "", ""});
+  CHECK(shell_words("x\"a b\"'c d'y") == Words{"xa bc dy"});
+  CHECK(shell_words(R"(a\ b \'c "d\"e\f\\" 'g\h')") == Words{"a b", "'c", R"(d"e\f\)", R"(g\h)"});
+  CHECK(shell_words(quote(Words{"it's", "a\\b", "", "c\"d"})) == Words{"it's", "a\\b", "", "c\"d"});
+  for (const char* open : {"'", "a \"b", "\"a'", "a\\"}) {
+    INFO(open);
+    CHECK_THROWS_AS(shell_words(open), Error);
+  }
+}
+
 TEST_CASE("text: base64 takes the RFC's vectors and refuses the rest", "[base]") {
   CHECK(decode_base64("Zm9vYmFy") == "foobar");
   CHECK(decode_base64("Zm9v\nYmE=") == "fooba");

@@ -71,7 +71,7 @@ rancher:
     docker: {labels: {io.rancher.os.scope: system}}
     web:
       image: site/web:${TAG}
-      command: run --fast $$HOME
+      command: run --fast $$HOME 'a b'
       environment: [TOKEN, "A=b=c"]
       restart: always
       mem_limit: 64m
@@ -85,10 +85,21 @@ rancher:
   CHECK_FALSE(web.restart);
   CHECK(web.rebuild);
   CHECK(web.spec.image == "site/web:5");
-  CHECK(web.spec.command == std::vector<std::string>{"run", "--fast", "$HOME"});
+  CHECK(web.spec.command == std::vector<std::string>{"run", "--fast", "$HOME", "a b"});
   CHECK(web.spec.environment ==
         std::vector<std::pair<std::string, std::string>>{{"TOKEN", "secret"}, {"A", "b=c"}});
   CHECK(web.spec.memory == 64 << 20);
+}
+
+TEST_CASE("a service whose command cannot be read is left out, and its place said") {
+  std::vector<std::string> problems;
+  const auto services = services_of(config_of("rancher:\n  services:\n"
+                                              "    bad: {command: sh -c 'echo}\n"
+                                              "    good: {command: echo}\n"),
+                                    problems);
+  CHECK(names(services) == std::vector<std::string>{"good"});
+  REQUIRE(problems.size() == 1);
+  CHECK_THAT(problems[0], Catch::Contains(":3:11: service bad: command: a quote ' is not closed"));
 }
 
 TEST_CASE("a getty runs on each console that the command line names") {
