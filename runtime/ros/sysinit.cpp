@@ -236,7 +236,7 @@ void bring_back_default_bridge() {
     const std::string bridge = Docker{kUserDocker}.default_bridge();
     if (bridge.empty() || fs::exists("/sys/class/net/" + bridge)) return;
     announce("rancheros: user Docker's " + bridge + " was deleted: it starts again");
-    run_program({"/proc/self/exe", "service", "restart", "docker"});
+    service_verb({"restart", "docker"});
     wait_for_engine(kUserDocker);
   } catch (const std::exception& error) {
     announce_error(error.what());

@@ -53,6 +53,14 @@ constexpr const char* kUserData =
     "      command: sleep 1000000\n"
     "      environment: [A, 'B*', UNSET]\n"
     "      labels: {io.rancher.os.scope: system}\n"
+    // What a late start of system Docker does. The boot waits for ntp, and so for this.
+    "    breaker:\n"
+    "      command: sh -c 'ros wait-for-docker && ip link delete docker0'\n"
+    "      privileged: true\n"
+    "      net: host\n"
+    "      volumes: ['/run:/run']\n"
+    "      labels: {io.rancher.os.scope: system, io.rancher.os.detach: 'false',\n"
+    "               io.rancher.os.before: ntp}\n"
     "write_files:\n"
     "  - path: /etc/written\n"
     "    permissions: '0640'\n"
@@ -139,7 +147,9 @@ TEST_CASE("config: cloud-config takes effect and ros answers", "[boot]") {
                      "console=ttyS0,115200 net.ifnames=0 quiet loglevel=4 panic=10 "
                      "rancher.state.dev=LABEL=RANCHER_STATE "
                      "rancher.environment.FROM=cmdline cc.hostname=stronger"}}};
+  guest.expect("rancheros: user Docker's docker0 was deleted: it starts again", seconds{420});
   guest.expect_ready();
+  guest.run("ip link show docker0");
 
   CHECK(guest.run("hostname") == "stronger");  // the kernel command line beats user-data
   CHECK(guest.run("cat /etc/ran; ls '/etc/ran a list'") == "text\n/etc/ran a list");
