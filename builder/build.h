@@ -13,5 +13,6 @@ int list_platforms(const Request& request);
 int lint(const Request& request);
 int boot(const Request& request);
 int verify(const Request& request);  // 1 when something is wrong
+int publish_outputs(const Request& request);
 
 }  // namespace rosbuild

@@ -41,6 +41,14 @@ constexpr const char* kBootFooter =
     "\n"
     "What follows -- goes to QEMU as it is.\n";
 
+constexpr const char* kPublishFooter =
+    "Example:\n"
+    "  rosbuild publish --sign ~/.ssh/id_ed25519\n"
+    "\n"
+    "Reads every artifact again and compares it with checksums.txt, then writes DIR/latest (the\n"
+    "version) and DIR/index.html; with a key PLATFORM/checksums.txt.sig and, for boxes that\n"
+    "upgrade, PLATFORM/release/index.sig.\n";
+
 Error usage(const std::string& message, const std::string& hint = {}) {
   Error error{message, Error::Kind::usage};
   return hint.empty() ? error : std::move(error).hint(hint);
@@ -133,6 +141,7 @@ class Interface {
     add_recipes(verb("lint", "Check recipes, platforms and locks", Verb::lint));
     add_boot();
     add_verify();
+    add_publish();
   }
 
   std::variant<Request, std::string> parse(std::vector<std::string> arguments) {
@@ -178,6 +187,10 @@ class Interface {
     return app;
   }
 
+  void add_output(CLI::App& app, const std::string& description) {
+    app.add_option("--output", texts_.output, description)->type_name("DIR")->capture_default_str();
+  }
+
   void add_mirror(CLI::App& app) {
     app.add_option("--mirror", request_.mirror,
                    "Debian mirror (also $ROSBUILD_MIRROR; default: the one in this machine's apt "
@@ -193,9 +206,7 @@ class Interface {
                     "Of --platform all only those for this architecture")
         ->type_name("ARCH")
         ->check(CLI::IsMember({"amd64", "arm64"}));
-    image.add_option("--output", texts_.output, "Where artifacts go")
-        ->type_name("DIR")
-        ->capture_default_str();
+    add_output(image, "Where artifacts go");
     image.add_option("--jobs", texts_.jobs, "Steps at a time (default: one a processor)")
         ->type_name("N");
     image.add_option("--compress", texts_.compression, "fast, or release: small")
@@ -245,6 +256,17 @@ class Interface {
     auto& verify =
         verb("verify", "Tell what an artifact is and what is wrong with it", Verb::verify);
     verify.add_option("path", texts_.path, "Artifact, or folder of them")->type_name("PATH");
+  }
+
+  void add_publish() {
+    auto& publish = add_recipes(
+        verb("publish", "Make the output a place to download and to upgrade from", Verb::publish));
+    add_output(publish, "Where artifacts are");
+    publish
+        .add_option("--sign", request_.signing_key,
+                    "Private key of ssh, or the public half of one that ssh-agent has")
+        ->type_name("KEY");
+    publish.footer(kPublishFooter);
   }
 
   static void repeatable(CLI::App& app, const std::string& name, std::vector<std::string>& into,

@@ -12,7 +12,7 @@ namespace rosbuild {
 
 namespace fs = ros::fs;
 
-enum class Verb { image, lock, list, lint, boot, verify };
+enum class Verb { image, lock, list, lint, boot, verify, publish };
 enum class Compression { fast, release };
 enum class Firmware { bios, uefi, secure_boot };
 
@@ -26,11 +26,12 @@ struct Request {
   fs::path recipes;    // holds recipes/ and platforms/; empty for `boot` and `verify`
   std::string mirror;  // --mirror, or empty (see find_mirror)
 
+  fs::path output = "out";  // image, publish
+
   // image
   std::vector<std::string> platforms;  // as given; "all" means each
   std::string platform_arch;           // that "all" is limited to; empty: none
-  fs::path output = "out";
-  unsigned jobs = 1;  // at least 1
+  unsigned jobs = 1;                   // at least 1
   Compression compression = Compression::release;
   std::vector<std::string> only;  // artifact names; empty: all
   std::uint64_t cache_limit = 0;  // bytes
@@ -40,6 +41,8 @@ struct Request {
   std::string arch = "amd64";
 
   fs::path path;  // boot, verify
+
+  std::string signing_key;  // publish; empty: nothing is signed
 
   // boot
   unsigned memory_mb = 1024;

@@ -21,6 +21,8 @@ int dispatch(const rosbuild::Request& request) {
       return rosbuild::boot(request);
     case rosbuild::Verb::verify:
       return rosbuild::verify(request);
+    case rosbuild::Verb::publish:
+      return rosbuild::publish_outputs(request);
   }
   return 1;
 }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "builder/build.h"
 #include "builder/verify/artifact.h"
@@ -10,6 +11,13 @@
 
 namespace rosbuild {
 namespace {
+
+// What `rosbuild image` and `rosbuild publish` write beside artifacts.
+bool is_about_others(const fs::path& path) {
+  static const std::set<std::string> names{"checksums.txt", "checksums.txt.sig", "index.html",
+                                           "latest"};
+  return names.contains(path.filename().string());
+}
 
 bool is_release(const fs::path& path) {
   return fs::is_directory(path) && fs::exists(path / "index");
@@ -36,12 +44,12 @@ Verdict verify_release(const fs::path& folder) {
 
 int verify(const Request& request) {
   std::vector<fs::path> files{request.path};
-  if (fs::is_directory(request.path)) {
+  if (fs::is_directory(request.path) && !is_release(request.path)) {
     files.clear();
     for (fs::recursive_directory_iterator entry(request.path), end; entry != end; ++entry) {
       const fs::path& path = entry->path();
       if (is_release(path)) entry.disable_recursion_pending();
-      if (is_release(path) || (fs::is_regular_file(path) && path.filename() != "checksums.txt"))
+      if (is_release(path) || (fs::is_regular_file(path) && !is_about_others(path)))
         files.push_back(path);
     }
     std::ranges::sort(files);

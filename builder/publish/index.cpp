@@ -58,7 +58,7 @@ std::vector<Published> publish_release(const ros::Release& release,
   releases.push_back(release);
   std::string text;
   for (const auto& one : releases) text += (text.empty() ? "" : "\n") + to_text(one);
-  if (ros::try_read_file(index) != text) ros::write_file_atomically(index, text);
+  write_list(index, text);
   remove_unnamed(releases, root);
   published.push_back({name + "/index", index, text.size(), ros::sha256(text)});
   return published;

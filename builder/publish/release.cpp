@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <map>
 
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
@@ -97,18 +96,27 @@ Published publish(const fs::path& file, const std::string& sha256, const fs::pat
   return published;
 }
 
+void write_list(const fs::path& path, const std::string& text) {
+  if (ros::try_read_file(path) == text) return;
+  fs::remove(path.string() + ".sig");
+  ros::write_file_atomically(path, text);
+}
+
+std::map<std::string, std::string> read_checksums(const fs::path& folder) {
+  std::map<std::string, std::string> digests;
+  constexpr std::size_t kDigits = 64;
+  for (const auto& line : ros::split(ros::try_read_file(folder / kChecksums).value_or(""), '\n'))
+    if (line.find("  ") == kDigits) digests[line.substr(kDigits + 2)] = line.substr(0, kDigits);
+  return digests;
+}
+
 void write_checksums(const fs::path& folder, const std::vector<Published>& artifacts) {
-  std::map<std::string, std::string> lines;
-  const fs::path path = folder / "checksums.txt";
-  for (const auto& line : ros::split(ros::try_read_file(path).value_or(""), '\n')) {
-    const auto gap = line.find("  ");
-    if (gap == 64 && fs::exists(folder / line.substr(gap + 2))) lines[line.substr(gap + 2)] = line;
-  }
-  for (const auto& artifact : artifacts)
-    lines[artifact.name] = fmt::format("{}  {}", artifact.sha256, artifact.name);
+  auto digests = read_checksums(folder);
+  std::erase_if(digests, [&](const auto& entry) { return !fs::exists(folder / entry.first); });
+  for (const auto& artifact : artifacts) digests[artifact.name] = artifact.sha256;
   std::string text;
-  for (const auto& [name, line] : lines) text += line + "\n";
-  if (ros::try_read_file(path) != text) ros::write_file_atomically(path, text);
+  for (const auto& [name, digest] : digests) text += fmt::format("{}  {}\n", digest, name);
+  write_list(folder / kChecksums, text);
 }
 
 }  // namespace rosbuild

@@ -5,6 +5,7 @@
 // untouched since we put it, is left alone without reading it.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,16 @@ struct Published {
 Published publish(const fs::path& file, const std::string& sha256, const fs::path& folder,
                   const std::string& name, const fs::path& records);
 
-// Writes folder/checksums.txt in the format of sha256sum(1), sorted by name. Lines
-// of artifacts that are still in the folder, but not in `artifacts`, are kept.
+inline constexpr const char* kChecksums = "checksums.txt";  // as of sha256sum(1), sorted by name
+
+// folder/checksums.txt: the digest of each name. None when there is no such file.
+std::map<std::string, std::string> read_checksums(const fs::path& folder);
+
+// Lines of artifacts that are still in the folder, but not in `artifacts`, are kept.
 void write_checksums(const fs::path& folder, const std::vector<Published>& artifacts);
+
+// Writes a list, unless it is there already, and removes its signature (FILE.sig), which was of
+// another text.
+void write_list(const fs::path& path, const std::string& text);
 
 }  // namespace rosbuild

@@ -26,6 +26,10 @@ namespace ros {
 inline constexpr const char* kKernelFile = "vmlinuz";
 inline constexpr const char* kPackedKernelFile = "kernel.squashfs";
 
+// A signature of an index is one of OpenSSH (PROTOCOL.sshsig) with this namespace, in this file.
+inline constexpr const char* kIndexNamespace = "rancheros-release";
+inline constexpr const char* kIndexSignature = "index.sig";
+
 #if defined(__aarch64__)
 inline constexpr const char* kOwnArch = "arm64";
 #else

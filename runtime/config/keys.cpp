@@ -254,7 +254,13 @@ const std::vector<Key> kKeys = {
     {"rancher.sysctl", text_map, "kernel parameters"},
     DOCKER_KEYS("rancher.system_docker"),
     {"rancher.trial", boolean, "set by GRUB for a version that is on trial"},
-    {"rancher.upgrade", any, "where new versions come from"},
+    {"rancher.upgrade", section, "where new versions come from"},
+    {"rancher.upgrade.image", text, "accepted, has no effect"},
+    {"rancher.upgrade.keys", texts,
+     "public keys of ssh: one of them must have signed the releases"},
+    {"rancher.upgrade.policy", text, "accepted, has no effect"},
+    {"rancher.upgrade.rollback", text, "accepted, has no effect"},
+    {"rancher.upgrade.url", text, "folder of releases: a path, an http(s) URL or an OCI image"},
 };
 
 }  // namespace

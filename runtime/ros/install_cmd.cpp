@@ -108,7 +108,9 @@ int run_install(Arguments arguments) {
     plan.cloud_config = read_document(cloud_config, config);
     parse_config(*plan.cloud_config, cloud_config);
   }
-  const ReleaseSource source{image.empty() ? own_medium() : image, proxies_of(config)};
+  const ReleaseSource source = image.empty() ? ReleaseSource{own_medium()}
+                                             : ReleaseSource{image, proxies_of(config),
+                                                             config.texts("rancher.upgrade.keys")};
   plan.release = release_from(source, image.empty());
   check_arch(plan.release);
   check_disk(plan);

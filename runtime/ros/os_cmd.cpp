@@ -134,7 +134,7 @@ ReleaseSource source_of(const std::string& place, const Config& config) {
   if (place.empty())
     throw Error{"nobody said where releases are", Error::Kind::usage}.hint(
         "-i FOLDER, URL or IMAGE, or ros config set rancher.upgrade.url URL");
-  return ReleaseSource{place, proxies_of(config)};
+  return ReleaseSource{place, proxies_of(config), config.texts("rancher.upgrade.keys")};
 }
 
 Release choose(const std::vector<Release>& releases, const std::string& version) {

@@ -9,6 +9,7 @@
 #include "runtime/base/text.h"
 #include "runtime/ros/fetch.h"
 #include "runtime/ros/process.h"
+#include "runtime/ros/release_signature.h"
 
 namespace ros {
 namespace {
@@ -47,8 +48,9 @@ std::uint64_t size_of(const fs::path& path) {
 
 }  // namespace
 
-ReleaseSource::ReleaseSource(std::string place, std::vector<std::string> proxies)
-    : place_(std::move(place)), proxies_(std::move(proxies)) {
+ReleaseSource::ReleaseSource(std::string place, std::vector<std::string> proxies,
+                             std::vector<std::string> keys)
+    : place_(std::move(place)), proxies_(std::move(proxies)), keys_(std::move(keys)) {
   while (place_.size() > 1 && place_.ends_with('/')) place_.pop_back();
   remote_ = place_.find("://") != std::string::npos;
   if (remote_ && !parse_url(place_))
@@ -57,17 +59,32 @@ ReleaseSource::ReleaseSource(std::string place, std::vector<std::string> proxies
     image_ = std::make_shared<ReleaseImage>(place_);
 }
 
+std::string ReleaseSource::text_of(const std::string& name) const {
+  if (remote_) return fetch_text(place_ + "/" + name, Patience{}.at_most(kIndexTime), proxies_);
+  if (!image_) return read_file(fs::path{place_} / name);
+  const TempDir folder{"/run/ros"};
+  image_->copy(name, folder.path() / name);
+  return read_file(folder.path() / name);
+}
+
+std::string ReleaseSource::signature() const {
+  try {
+    return text_of(kIndexSignature);
+  } catch (Error& error) {
+    error.add_context(
+        fmt::format("while reading {}, which rancher.upgrade.keys asks for", kIndexSignature));
+    throw;
+  }
+}
+
 std::vector<Release> ReleaseSource::releases() const {
   const std::string index = place_ + "/index";
   try {
-    if (remote_)
-      return parse_releases(fetch_text(index, Patience{}.at_most(kIndexTime), proxies_), index);
-    if (image_) {
-      const TempDir folder{"/run/ros"};
-      image_->copy("index", folder.path() / "index");
-      return parse_releases(read_file(folder.path() / "index"), index);
+    if (remote_ || image_ || !keys_.empty() || fs::exists(index)) {
+      const std::string text = text_of("index");
+      if (!keys_.empty()) check_signature(text, signature(), keys_);
+      return parse_releases(text, index);
     }
-    if (fs::exists(index)) return parse_releases(read_file(index), index);
     auto found = releases_on(place_);
     if (found.empty()) throw Error{"there is no index and no release", Error::Kind::input};
     return found;

@@ -14,12 +14,14 @@ namespace ros {
 class ReleaseSource {
  public:
   // `place`: a path with a slash first or of a folder that is there, an http or https URL, or the
-  // name of an image, which is pulled. `proxies`: NAME=VALUE for curl. Throws Error (kind usage)
-  // for anything else.
-  explicit ReleaseSource(std::string place, std::vector<std::string> proxies = {});
+  // name of an image, which is pulled. `proxies`: NAME=VALUE for curl. `keys`: of whom one must
+  // have signed the index; none: nobody has to. Throws Error (kind usage) for anything else.
+  explicit ReleaseSource(std::string place, std::vector<std::string> proxies = {},
+                         std::vector<std::string> keys = {});
 
   // The `index` of the place; a folder without one is a medium, whose versions have a file
-  // `release` each. Throws Error when there is neither, or it cannot be read.
+  // `release` each, and no signature. Throws Error when there is neither, or it cannot be read or
+  // is not signed as it must be.
   std::vector<Release> releases() const;
 
   // Makes `to` out of the file, whole and with its digest, or throws Error and `to` is as it was.
@@ -29,10 +31,13 @@ class ReleaseSource {
   const std::string& place() const noexcept { return place_; }
 
  private:
+  std::string text_of(const std::string& name) const;
+  std::string signature() const;
   void download(const ReleaseFile& file, const fs::path& to) const;
 
   std::string place_;
   std::vector<std::string> proxies_;
+  std::vector<std::string> keys_;
   bool remote_ = false;
   std::shared_ptr<const ReleaseImage> image_;
 };

@@ -44,6 +44,14 @@ class Releases {
       server_.put("/r/" + file.path, ros::read_file(folder_ / path));
     }
   }
+  void sign(const fs::path& key) {
+    const ros::TempDir dir;
+    const std::string file = (dir.path() / "index").string();
+    ros::write_file(file, index_);
+    check_output(
+        {"ssh-keygen", "-q", "-Y", "sign", "-f", key.string(), "-n", ros::kIndexNamespace, file});
+    server_.put("/r/index.sig", ros::read_file(file + ".sig"));
+  }
   void tamper(const std::string& path, const std::string& content) {
     server_.put("/r/" + path, content);
   }
@@ -104,6 +112,17 @@ TEST_CASE("upgrade: to the next version and back, containers and state stay", "[
   guest.run("docker run -d --name keeper --restart always spot /usr/bin/busybox sleep 1000000");
   guest.run("echo kept > /home/rancher/note");
   guest.root("ros config set rancher.upgrade.url " + releases.place());
+
+  // Once keys are named, nothing counts but what one of them has signed.
+  const fs::path key = dir.path() / "release-key";
+  make_key(key);
+  guest.root("ros config set rancher.upgrade.keys '[" +
+             std::string{ros::trim(ros::read_file(key.string() + ".pub"))} + "]'");
+  CHECK_THAT(refused(guest, "ros os upgrade -f"), Contains("index.sig"));
+  make_key(dir.path() / "stranger");
+  releases.sign(dir.path() / "stranger");
+  CHECK_THAT(refused(guest, "ros os upgrade -f"), Contains("the index is not signed by a key"));
+  releases.sign(key);
   CHECK(guest.root("ros os list") ==
         std::string{kNext} + " available\n" + release() + " here, running");
 

@@ -6,6 +6,7 @@
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/ros/process.h"
 #include "tests/support/http_server.h"
 
 using namespace ros;
@@ -142,6 +143,56 @@ TEST_CASE("upgrade: from a server, which is asked only for what is missing", "[r
   SECTION("there is no index") {
     CHECK_THROWS_WITH(ReleaseSource{server.url()}.releases(), Contains("the server answered 404"));
   }
+}
+
+TEST_CASE("upgrade: when keys are named, one of them must have signed the index", "[ros]") {
+  const Box box;
+  const fs::path key = box.dir.path() / "key";
+  const fs::path other = box.dir.path() / "other";
+  for (const auto& file : {key, other})
+    run_program(
+        {"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "a comment", "-f", file.string()});
+  const auto public_half = [](const fs::path& file) {
+    return std::string{trim(read_file(file.string() + ".pub"))};
+  };
+  const fs::path index = box.source / "index";
+  const auto sign = [&](const char* purpose) {
+    fs::remove(box.source / "index.sig");
+    run_program(
+        {"ssh-keygen", "-q", "-Y", "sign", "-f", key.string(), "-n", purpose, index.string()});
+  };
+  const auto releases = [&](const std::vector<std::string>& keys) {
+    return ReleaseSource{box.source.string(), {}, keys}.releases();
+  };
+  const std::string right = public_half(key), wrong = public_half(other);
+  CHECK_THROWS_WITH(releases({right}), Contains("index.sig"));  // there is none
+
+  sign(kIndexNamespace);
+  CHECK(releases({right}) == std::vector<Release>{box.two});
+  CHECK(releases({wrong, right}) == std::vector<Release>{box.two});
+  CHECK(releases({}) == std::vector<Release>{box.two});
+  CHECK_THROWS_WITH(releases({wrong}), Contains("not signed by a key of rancher.upgrade.keys"));
+  for (const char* bad : {"ssh-ed25519", "ssh-ed25519 !!", "", "a\nb c"}) {
+    INFO(bad);
+    CHECK_THROWS(releases({bad}));
+  }
+  {
+    ros::test::HttpServer server;
+    server.put("/r/index", read_file(index));
+    CHECK_THROWS_WITH(ReleaseSource(server.url() + "/r", {}, {right}).releases(),
+                      Contains("while reading index.sig") && Contains("answered 404"));
+    server.put("/r/index.sig", read_file(box.source / "index.sig"));
+    CHECK(ReleaseSource(server.url() + "/r", {}, {right}).releases().size() == 1);
+    CHECK_THROWS_WITH(ReleaseSource(server.url() + "/r", {}, {wrong}).releases(),
+                      Contains("not signed by"));
+  }
+  sign("file");  // signed, but as something else
+  CHECK_THROWS_WITH(releases({right}), Contains("not signed by"));
+  sign(kIndexNamespace);
+  write_file(index, to_text(box.two) + "\n");
+  CHECK_THROWS_WITH(releases({right}), Contains("not signed by"));
+  // A medium has no index.
+  CHECK_THROWS_WITH(ReleaseSource(box.medium.string(), {}, {right}).releases(), Contains("index"));
 }
 
 TEST_CASE("upgrade: places that are none", "[ros]") {
