@@ -102,7 +102,8 @@ Fetched fetch_with_curl(const std::string& url, const Fetch& how, const Patience
     argv.insert(argv.end(), {"--header", fmt::format("{}: {}", name, value)});
   }
   argv.insert(argv.end(), {"--url", url});
-  auto [status, output] = capture_bounded(argv, how.body, kMaxDocument + 64, bounded, how.proxies);
+  auto [status, output] =
+      capture_bounded(argv, how.body, kMaxDocument + 64, bounded, {.environment = how.proxies});
   Fetched fetched;
   const auto end = std::min(output.rfind('\n'), output.size());
   const auto last = words(output.substr(end));

@@ -53,8 +53,8 @@ void run_ip(const std::vector<std::vector<std::string>>& lines) {
   std::string input;
   for (const auto& line : lines) input += join(line, " ") + "\n";
   log::debug("ip: " + replace_all(input, "\n", "; "));
-  const auto [status, output] =
-      capture_bounded({"/bin/sh", "-c", "exec ip -force -batch - 2>&1"}, input, kMostOutput);
+  const auto [status, output] = capture_bounded({"ip", "-force", "-batch", "-"}, input, kMostOutput,
+                                                {}, {.errors_too = true});
   std::string message;
   for (const auto& text : split(output, '\n')) {
     constexpr std::string_view kFailed = "Command failed -:";

@@ -77,6 +77,7 @@ pid_t spawn(const std::vector<std::string>& argv, const SpawnOptions& options) {
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
   }
   if (options.output >= 0) posix_spawn_file_actions_adddup2(&files, options.output, 1);
+  if (options.errors_too) posix_spawn_file_actions_adddup2(&files, 1, 2);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t none, all;
@@ -113,15 +114,12 @@ int run(const std::vector<std::string>& argv, const SpawnOptions& options) {
 }
 
 Captured capture_bounded(const std::vector<std::string>& argv, std::string_view input,
-                         std::size_t limit, const Patience& patience,
-                         const std::vector<std::string>& environment) {
+                         std::size_t limit, const Patience& patience, SpawnOptions options) {
   int in[2], out[2];
   if (::pipe2(in, O_CLOEXEC) != 0) throw Error::from_errno("pipe");
   Fd in_read{in[0]}, in_write{in[1]};
   if (::pipe2(out, O_CLOEXEC) != 0) throw Error::from_errno("pipe");
   Fd out_read{out[0]}, out_write{out[1]};
-  SpawnOptions options;
-  options.environment = environment;
   options.input = in_read.get();
   options.output = out_write.get();
   const pid_t pid = spawn(argv, options);
@@ -156,9 +154,7 @@ std::string capture(const std::vector<std::string>& argv, std::string_view input
 }
 
 Captured try_program(const std::vector<std::string>& argv, std::string_view input) {
-  std::vector<std::string> both{"sh", "-c", "exec \"$@\" 2>&1", "sh"};
-  both.insert(both.end(), argv.begin(), argv.end());
-  return capture_bounded(both, input, kMostOutput);
+  return capture_bounded(argv, input, kMostOutput, {}, {.errors_too = true});
 }
 
 std::string run_program(const std::vector<std::string>& argv, std::string_view input) {

@@ -15,6 +15,7 @@ struct SpawnOptions {
   std::vector<std::string> environment;  // NAME=VALUE, added to our own
   int input = -1;                        // becomes stdin; -1: /dev/null
   int output = -1;                       // becomes stdout; -1: ours
+  bool errors_too = false;               // stderr goes where stdout does
   bool new_session = false;
 };
 
@@ -31,10 +32,10 @@ struct Captured {
   std::string output;
 };
 // The same for a program that may say too much or never end: it is killed, and
-// Error thrown, beyond `limit` bytes or when the patience ends.
+// Error thrown, beyond `limit` bytes or when the patience ends. Its stdin and stdout are ours.
 Captured capture_bounded(const std::vector<std::string>& argv, std::string_view input,
                          std::size_t limit, const Patience& patience = {},
-                         const std::vector<std::string>& environment = {});
+                         SpawnOptions options = {});
 
 // Runs a program that says on stderr what is wrong: its output is both. `run_program` throws Error
 // with that on a bad exit.
