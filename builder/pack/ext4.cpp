@@ -32,8 +32,10 @@ void write_ext4(const Tree& tree, const fs::path& out, const Ext4Spec& spec, con
     const auto& options = ros::boot_ext4_options();
     arguments.insert(arguments.end(), options.begin(), options.end());
   } else {
-    // What is chosen by the size now must do for a hundred times of it.
-    arguments.insert(arguments.end(), {"-i", "16384", "-m", "1", "-J",
+    // What is chosen by the size now must do for a hundred times of it. The kernel gives what is
+    // added the whole percents of the reserve that there is (ext4_update_super), rounded down: of a
+    // bare 1 % none.
+    arguments.insert(arguments.end(), {"-i", "16384", "-m", "2", "-J",
                                        fmt::format("size={}", spec.size / 4 / ros::kMebibyte)});
   }
   const bool empty = tree.entries().empty();

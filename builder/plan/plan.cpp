@@ -342,7 +342,7 @@ PlannedFile Plan::plan_medium(const Platform& platform, const ArtifactSpec& spec
   const Distribution& distribution = recipes_.distribution;
   const std::string cmdline = command_line(platform, spec);
   const std::uint64_t size = spec.size ? spec.size->value : 0;
-  Key key{spec.format == Format::iso ? "iso 4" : "disk 3"};
+  Key key{spec.format == Format::iso ? "iso 4" : "disk 4"};
   key.add("boot", boot.key.digest()).add("cmdline", cmdline).add("size", std::to_string(size));
   key.add("title", distribution.title).add("epoch", std::to_string(distribution.epoch));
   key.add("tools", materials_.fingerprint("tools"));
