@@ -145,7 +145,7 @@ TEST_CASE("install: images are saved, and kexec starts what was installed", "[bo
   await(guest, "sudo -n system-docker ps --format '{{.Names}}' | grep -qx proof");
 }
 
-TEST_CASE("install: into partitions that are there, the state on a RAID1 of two other disks",
+TEST_CASE("install: into partitions that are there, the state on a RAID1 of two disks; an upgrade",
           "[boot][matrix]") {
   ros::TempDir dir;
   const fs::path key = dir.path() / "key";
@@ -182,8 +182,11 @@ TEST_CASE("install: into partitions that are there, the state on a RAID1 of two 
     guest.power_off(seconds{180});
   }
   disks.front().boot = true;
+  disks.push_back({.path = next_disk(dir.path(), "amd64"), .bus = Bus::virtio});
   Guest guest{{.name = "install-raid-disk", .disks = disks, .key = key}};
   exercise(guest);
+  upgrade_from_next_disk(guest, seconds{420});
+  CHECK(guest.run("cat /home/rancher/note") == "kept");
   CHECK(guest.run("hostname") == "installed");
   CHECK_THAT(guest.run("findmnt -n -o SOURCE /state"), Contains("/dev/md"));
   CHECK_THAT(guest.run("findmnt -n -o SOURCE /run/ros/medium"), Contains("/dev/vda2"));

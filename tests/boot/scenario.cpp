@@ -107,4 +107,19 @@ fs::path build_next(const fs::path& folder, const std::string& platform) {
   return folder / "out" / platform / "release";
 }
 
+fs::path next_disk(const fs::path& folder, const std::string& platform) {
+  const fs::path disk = empty_disk(folder, 1ULL << 30);
+  check_output({"mke2fs", "-q", "-t", "ext4", "-L", "NEXT", "-d",
+                build_next(folder, platform).string(), disk.string()});
+  return disk;
+}
+
+void upgrade_from_next_disk(Guest& guest, seconds limit) {
+  guest.root("mount LABEL=NEXT /mnt");
+  guest.try_run("sudo -n ros os upgrade -f -i /mnt", seconds{600});
+  guest.disconnect();
+  guest.expect(std::string{"rancheros: version "} + kNext + " is ready and stays", limit);
+  CHECK(guest.run("ros os version") == kNext);
+}
+
 }  // namespace proof

@@ -34,5 +34,8 @@ void exercise(Guest& guest);
 // its layer `runtime`, which says it, and its initrd differ.
 inline constexpr const char* kNext = "2.99.0";
 fs::path build_next(const fs::path& folder, const std::string& platform);
+// A disk without partitions, labelled NEXT, that holds it; and the box made to upgrade from it.
+fs::path next_disk(const fs::path& folder, const std::string& platform);
+void upgrade_from_next_disk(Guest& guest, seconds limit);
 
 }  // namespace proof
