@@ -53,8 +53,8 @@ DownloadFolder checked(const fs::path& folder, ros::Problems& problems) {
 // The newest that boxes of this platform are offered; "" when there are no upgrades.
 std::string version_of(const fs::path& folder) {
   const fs::path index = folder / "release/index";
-  const auto text = ros::try_read_file(index);
-  return text ? ros::parse_releases(*text, index.string()).back().version : std::string{};
+  const auto releases = ros::parse_releases(ros::try_read_file(index).value_or(""), index.string());
+  return releases.empty() ? std::string{} : releases.back().version;
 }
 
 // Makes FILE.sig of each. ssh-keygen may ask for the key's passphrase, once.

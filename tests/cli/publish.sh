@@ -34,6 +34,7 @@ artifact amd64 rancheros.iso "an iso"
 release amd64 2.0.0
 sums amd64
 artifact vmware rancheros.vmdk "a disk"
+artifact vmware release/index "" # of no version
 sums vmware
 exits 0 publish
 is_exactly stdout "RancherOS 2.0.0: 2 platforms, not signed"
@@ -65,7 +66,7 @@ says out/index.html "Signed by <code>ssh-ed25519 "
 exits 0 verify out/amd64/release
 
 # A changed artifact, a missing one and another version are all told, and nothing is signed.
-rm out/*/*.sig out/amd64/release/index.sig out/latest out/index.html
+rm out/*/*.sig out/*/release/index.sig out/latest out/index.html
 printf 'An iso' >out/amd64/rancheros.iso
 rm out/vmware/rancheros.vmdk
 release vmware 2.1.0
