@@ -22,7 +22,7 @@ std::string normalised(std::string_view text) {
 
 void add_tree(Config& config, Value tree) {
   std::vector<Error> problems;
-  validate(tree, problems);
+  for (auto& path : validate(tree, problems)) config.lost.push_back(std::move(path));
   for (const auto& problem : problems) config.problems.emplace_back(problem.what());
   if (tree.is_map()) merge(config.tree, tree);
 }
@@ -124,6 +124,20 @@ std::vector<std::string> Config::texts(std::string_view path) const {
   return value ? value->as_texts() : std::vector<std::string>{};
 }
 
+void Config::require_whole(std::string_view path) const {
+  const auto holds = [](std::string_view outer, std::string_view inner) {
+    return outer.empty() || inner == outer ||
+           (inner.starts_with(outer) && inner[outer.size()] == '.');
+  };
+  if (std::ranges::none_of(
+          lost, [&](const std::string& gone) { return holds(gone, path) || holds(path, gone); }))
+    return;
+  std::string all;
+  for (const auto& problem : problems) all += "\n" + problem;
+  throw Error{fmt::format("what {} says is not known:{}", path, all), Error::Kind::input}.hint(
+      "mend the configuration; `ros config validate` checks a file");
+}
+
 std::vector<std::pair<std::string, std::string>> Config::pairs(std::string_view path) const {
   const Value* value = find(path);
   return value ? as_pairs(*value) : std::vector<std::pair<std::string, std::string>>{};
@@ -146,6 +160,7 @@ void add_layer(Config& config, std::string_view text, const std::string& file) {
     add_tree(config, parse_yaml(normalised(text), file));
   } catch (const Error& error) {
     config.problems.emplace_back(error.what());
+    config.lost.emplace_back();
   }
 }
 

@@ -23,12 +23,16 @@ namespace ros {
 struct Config {
   Value tree = Value::map();
   std::vector<std::string> problems;  // "file:line:col: what is wrong"
+  std::vector<std::string> lost;      // paths of what was wrong; "" is a whole layer
 
   const Value* find(std::string_view path) const { return tree.find_path(path); }
   std::string text(std::string_view path, std::string_view otherwise = {}) const;
   bool flag(std::string_view path, bool otherwise = false) const;
   std::int64_t integer(std::string_view path, std::int64_t otherwise) const;
   std::vector<std::string> texts(std::string_view path) const;
+  // For what must not be weaker because of a mistake: throws Error (kind input) with all problems
+  // when `path`, what is around it or below it may be lost.
+  void require_whole(std::string_view path) const;
   // name -> value, of a map or of a list of "name=value".
   std::vector<std::pair<std::string, std::string>> pairs(std::string_view path) const;
 };

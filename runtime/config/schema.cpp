@@ -106,27 +106,37 @@ Error unknown(const std::string& path, const std::string& name, const SchemaNode
   return std::move(std::move(error).at(value.position())).hint(advice);
 }
 
-void check(Value& value, const SchemaNode& node, const std::string& path,
-           std::vector<Error>& problems);
+// What is taken out of a tree, and why.
+struct Dropped {
+  std::vector<Error>& problems;
+  std::vector<std::string> paths{};
 
-void check_members(Value& map, const SchemaNode& node, const std::string& path,
-                   std::vector<Error>& problems) {
+  void add(const std::string& path, Error problem) {
+    problems.push_back(std::move(problem));
+    paths.push_back(path);
+  }
+};
+
+void check(Value& value, const SchemaNode& node, const std::string& path, Dropped& dropped);
+
+void check_members(Value& map, const SchemaNode& node, const std::string& path, Dropped& dropped) {
   std::vector<Value::Member> good;
   for (auto& [name, value] : map.members()) {
     const std::string child_path = path.empty() ? name : path + "." + name;
     const SchemaNode* child = node.child(name);
     if (!child) {
-      problems.push_back(unknown(child_path, name, node, value));
+      dropped.add(child_path, unknown(child_path, name, node, value));
       continue;
     }
     const KeyType type = child->key ? child->key->type : KeyType::section;
     if (!fits(value, type)) {
-      problems.push_back(
+      dropped.add(
+          child_path,
           Error{fmt::format("{} must be {}", child_path, describe(type)), Error::Kind::input}.at(
               value.position()));
       continue;
     }
-    check(value, *child, child_path, problems);
+    check(value, *child, child_path, dropped);
     good.emplace_back(name, std::move(value));
   }
   map.members() = std::move(good);
@@ -134,8 +144,8 @@ void check_members(Value& map, const SchemaNode& node, const std::string& path,
 
 // A list is as good as its elements: the bad ones go, each with its problem.
 template <class Good>
-void keep_good(Value& list, const std::string& path, std::string_view expected,
-               std::vector<Error>& problems, Good good) {
+void keep_good(Value& list, const std::string& path, std::string_view expected, Dropped& dropped,
+               Good good) {
   std::vector<Value> kept;
   for (std::size_t i = 0; i < list.items().size(); ++i) {
     Value& item = list.items()[i];
@@ -143,36 +153,35 @@ void keep_good(Value& list, const std::string& path, std::string_view expected,
     if (good(item, item_path)) {
       kept.push_back(std::move(item));
     } else {
-      problems.push_back(
-          Error{fmt::format("{} must be {}", item_path, expected), Error::Kind::input}.at(
-              item.position()));
+      dropped.add(item_path,
+                  Error{fmt::format("{} must be {}", item_path, expected), Error::Kind::input}.at(
+                      item.position()));
     }
   }
   list.items() = std::move(kept);
 }
 
-void check(Value& value, const SchemaNode& node, const std::string& path,
-           std::vector<Error>& problems) {
+void check(Value& value, const SchemaNode& node, const std::string& path, Dropped& dropped) {
   const KeyType type = node.key ? node.key->type : KeyType::section;
   if (type == KeyType::section && value.is_map()) {
-    check_members(value, node, path, problems);
+    check_members(value, node, path, dropped);
   } else if (type == KeyType::sections) {
     const SchemaNode* element = node.child("[]");
-    keep_good(value, path, "a map", problems, [&](Value& item, const std::string& item_path) {
-      if (item.is_map() && element) check_members(item, *element, item_path, problems);
+    keep_good(value, path, "a map", dropped, [&](Value& item, const std::string& item_path) {
+      if (item.is_map() && element) check_members(item, *element, item_path, dropped);
       return item.is_map();
     });
   } else if (type == KeyType::lists) {
-    keep_good(value, path, "a list of texts", problems, [](const Value& item, const std::string&) {
+    keep_good(value, path, "a list of texts", dropped, [](const Value& item, const std::string&) {
       return item.is_list() && std::ranges::none_of(item.items(), [](const Value& text) {
                return text.is_list() || text.is_map();
              });
     });
   } else if (type == KeyType::named) {
     const SchemaNode& element = *node.child("[]");
-    for (auto& item : value.items()) check_members(item, element, path + "[]", problems);
+    for (auto& item : value.items()) check_members(item, element, path + "[]", dropped);
     for (auto& [name, item] : value.members())
-      check_members(item, element, path + "." + name, problems);
+      check_members(item, element, path + "." + name, dropped);
   }
 }
 
@@ -243,20 +252,21 @@ void require_key(std::string_view path) {
   }
 }
 
-void validate(Value& tree, std::vector<Error>& problems) { validate(tree, "", problems); }
+std::vector<std::string> validate(Value& tree, std::vector<Error>& problems) {
+  return validate(tree, "", problems);
+}
 
-void validate(Value& tree, std::string_view at, std::vector<Error>& problems) {
+std::vector<std::string> validate(Value& tree, std::string_view at, std::vector<Error>& problems) {
+  Dropped dropped{problems};
   const SchemaNode* node = &schema();
   for (const auto& name : at.empty() ? std::vector<std::string>{} : split(at, '.'))
     node = node->child(name);
-  if (tree.is_null()) return;
-  if (!tree.is_map()) {
-    problems.push_back(
-        Error{"a map of settings is expected", Error::Kind::input}.at(tree.position()));
+  if (!tree.is_map() && !tree.is_null()) {
+    dropped.add("", Error{"a map of settings is expected", Error::Kind::input}.at(tree.position()));
     tree = Value::map();
-    return;
   }
-  check_members(tree, *node, "", problems);
+  check_members(tree, *node, "", dropped);
+  return std::move(dropped.paths);
 }
 
 }  // namespace ros

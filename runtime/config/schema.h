@@ -45,10 +45,11 @@ std::string_view describe(KeyType type);  // "a list of texts"
 const Key* find_key(std::string_view path);
 
 // Removes from `tree` what the table does not know or what has the wrong type,
-// and adds an Error with its place for each. What is left may be applied.
-void validate(Value& tree, std::vector<Error>& problems);
+// and adds an Error with its place for each. What is left may be applied. Returns the
+// dotted paths of what was removed; "" is all of it.
+std::vector<std::string> validate(Value& tree, std::vector<Error>& problems);
 // The same for a map that stands at the dotted path `at`; problems name what lies below it.
-void validate(Value& tree, std::string_view at, std::vector<Error>& problems);
+std::vector<std::string> validate(Value& tree, std::string_view at, std::vector<Error>& problems);
 
 // One document of YAML, validated. Throws Error (kind input) with every problem.
 Value parse_config(std::string_view text, const std::string& file);

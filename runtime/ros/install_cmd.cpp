@@ -13,6 +13,7 @@
 #include "runtime/ros/fetch.h"
 #include "runtime/ros/install.h"
 #include "runtime/ros/options.h"
+#include "runtime/ros/release_signature.h"
 #include "runtime/ros/upgrade.h"
 #include "runtime/ros/verbs.h"
 
@@ -108,9 +109,9 @@ int run_install(Arguments arguments) {
     plan.cloud_config = read_document(cloud_config, config);
     parse_config(*plan.cloud_config, cloud_config);
   }
-  const ReleaseSource source = image.empty() ? ReleaseSource{own_medium()}
-                                             : ReleaseSource{image, proxies_of(config),
-                                                             config.texts("rancher.upgrade.keys")};
+  const ReleaseSource source = image.empty()
+                                   ? ReleaseSource{own_medium()}
+                                   : ReleaseSource{image, proxies_of(config), signers_of(config)};
   plan.release = release_from(source, image.empty());
   check_arch(plan.release);
   check_disk(plan);

@@ -15,6 +15,7 @@
 #include "runtime/ros/datasource.h"
 #include "runtime/ros/kexec.h"
 #include "runtime/ros/options.h"
+#include "runtime/ros/release_signature.h"
 #include "runtime/ros/timeline.h"
 #include "runtime/ros/upgrade.h"
 #include "runtime/ros/verbs.h"
@@ -134,7 +135,7 @@ ReleaseSource source_of(const std::string& place, const Config& config) {
   if (place.empty())
     throw Error{"nobody said where releases are", Error::Kind::usage}.hint(
         "-i FOLDER, URL or IMAGE, or ros config set rancher.upgrade.url URL");
-  return ReleaseSource{place, proxies_of(config), config.texts("rancher.upgrade.keys")};
+  return ReleaseSource{place, proxies_of(config), signers_of(config)};
 }
 
 Release choose(const std::vector<Release>& releases, const std::string& version) {

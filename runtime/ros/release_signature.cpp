@@ -45,4 +45,9 @@ void check_signature(std::string_view index, std::string_view signature,
         .hint("nothing was changed; who publishes the releases knows the right key");
 }
 
+std::vector<std::string> signers_of(const Config& config) {
+  config.require_whole("rancher.upgrade");
+  return config.texts("rancher.upgrade.keys");
+}
+
 }  // namespace ros

@@ -56,6 +56,29 @@ TEST_CASE("a bad layer costs itself and no other") {
   CHECK(config.problems[1].find("b.yml:2:1: unknown key runmcd") != std::string::npos);
 }
 
+TEST_CASE("a mistake that may have cost a key is no consent to its default") {
+  Root root;
+  const auto require_whole = [&](const std::string& user) {
+    root.put("var/lib/rancher/conf/cloud-config.yml", user);
+    load_config(root.path()).require_whole("rancher.upgrade");
+  };
+  for (const char* harmless :
+       {"rancher: {upgrade: {keys: [k]}}\n", "rancher: {upgrade: {keys: }}\n", "", "runmcd: [x]\n",
+        "rancher: {debug: perhaps}\n", "rancher: {upgrades: [k]}\n"}) {
+    CAPTURE(harmless);
+    CHECK_NOTHROW(require_whole(harmless));
+  }
+  for (const char* doubtful :
+       {"rancher: {upgrade: {keys: {a: b}}}\n", "rancher: {upgrade: {keys: [[k]]}}\n",
+        "rancher: {upgrade: {key: k}}\n", "rancher: {upgrade: [k]}\n", "rancher: [upgrade]\n",
+        "rancher: {upgrade: {keys: [k}\n", "just words\n"}) {
+    CAPTURE(doubtful);
+    CHECK_THROWS_WITH(require_whole(doubtful),
+                      Catch::Matchers::Contains("what rancher.upgrade says is not known") &&
+                          Catch::Matchers::Contains("cloud-config.yml:1:"));
+  }
+}
+
 TEST_CASE("the kernel command line is read as the old system read it") {
   const Value tree = parse_command_line(Cmdline{
       "BOOT=/x rancher.debug rancher.password=a:b?c rancher.state.autoformat=[/dev/sda, /dev/vda] "
