@@ -42,11 +42,11 @@ arm64: setup ## build init and ros for 64-bit ARM (beside the others, which PLAT
 	@rm -f $(BUILD)-arm64.log
 	cmake --build $(BUILD)/arm64 -j $(JOBS) --target init ros
 
-test: setup-test build ## build everything, lint it and run every test
+test: setup-test build arm64 ## build everything, lint it and run every test
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory check
 	$(MAKE) --no-print-directory fuzz T=5
-	$(ROSBUILD) image --platform all --arch amd64 --compress fast --output $(OUT)
+	$(ROSBUILD) image --platform all --compress fast --output $(OUT)
 	$(MAKE) --no-print-directory boot
 
 check: build ## unit and command line tests only (seconds)

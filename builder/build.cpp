@@ -71,13 +71,6 @@ Lock load_lock(const fs::path& root, const std::string& arch) {
   return lock;
 }
 
-std::set<std::string> locked_names(const Lock& lock) {
-  std::set<std::string> names;
-  for (const auto& [section, packages] : lock.sections)
-    for (const auto& package : packages) names.insert(package.name);
-  return names;
-}
-
 // The programs that go into the runtime layer: beside rosbuild in a build
 // folder, or in libexec/rosbuild of an installation. Those of another architecture are in a
 // folder of its name.
@@ -153,10 +146,13 @@ int update_lock(const Request& request) {
   const auto before = ros::try_read_file(path);
   if (before && !request.update) {
     std::set<std::string> missing;
-    const auto names = locked_names(parse_lock(*before, path.string()));
-    for (const auto& section : sections)
+    const Lock old = parse_lock(*before, path.string());
+    for (const auto& section : sections) {
+      auto names = old.names(section.name);
+      for (const auto& lower : section.below) names.merge(old.names(lower));
       for (const auto& package : section.packages)
         if (!names.contains(package.name)) missing.insert(package.name);
+    }
     if (missing.empty()) {
       fmt::print(stderr, "{} fits the recipes; `rosbuild lock --update` takes newer versions\n",
                  path.string());
@@ -175,7 +171,7 @@ int update_lock(const Request& request) {
                             signals.token());
   const std::string text = write_lock(lock, request.arch);
   if (before != text) ros::write_file_atomically(path, text);
-  fmt::print("{}: {} packages{}\n", path.string(), locked_names(lock).size(),
+  fmt::print("{}: {} packages{}\n", path.string(), lock.names().size(),
              before == text ? ", unchanged" : "");
   return 0;
 }
@@ -193,8 +189,7 @@ int build_images(const Request& request) {
   for (const auto* platform : platforms) by_arch[platform->arch.value].push_back(platform);
   for (const auto& [arch, same] : by_arch) {
     locks[arch] = load_lock(recipes.root, arch);
-    check_locked(recipes, same, locked_names(locks[arch]), lock_path(recipes.root, arch).string(),
-                 problems);
+    check_locked(recipes, same, locks[arch], lock_path(recipes.root, arch).string(), problems);
   }
   problems.throw_if_any();
 

@@ -161,26 +161,36 @@ void check_artifacts(const Recipes& recipes, ros::Problems& problems) {
 }
 
 void check_locked(const Recipes& recipes, const std::vector<const Platform*>& platforms,
-                  const std::set<std::string>& locked, const std::string& lock_file,
-                  ros::Problems& problems) {
+                  const Lock& lock, const std::string& lock_file, ros::Problems& problems) {
+  const std::set<std::string> locked = lock.names();
   const std::vector<std::string> known(locked.begin(), locked.end());
-  const auto check = [&](const Text& package) {
-    if (package.value.empty() || locked.contains(package.value)) return;
-    std::string hint = "`rosbuild lock` adds it, if it exists";
+  Once once(problems);
+  const auto check_in = [&](const std::set<std::string>& names, const Text& package) {
+    if (package.value.empty() || names.contains(package.value)) return;
+    std::string hint = "`rosbuild lock` adds it";
+    if (locked.contains(package.value)) {
+      once.add(
+          package.at,
+          fmt::format("package '{}' is in {}, but not for this layer", package.value, lock_file),
+          hint);
+      return;
+    }
+    hint += ", if it exists";
     if (const auto near = ros::nearest(package.value, known))
       hint = fmt::format("did you mean '{}'? Otherwise {}", *near, hint);
-    problems.add(problem(package.at,
-                         fmt::format("package '{}' is not in {}", package.value, lock_file), hint));
+    once.add(package.at, fmt::format("package '{}' is not in {}", package.value, lock_file), hint);
   };
-  std::set<std::string> layers;
-  for (const auto* platform : platforms)
-    for (const auto& layer : platform->layers) layers.insert(layer.value);
-  for (const auto& name : layers) {
-    const auto layer = recipes.layers.find(name);
-    if (layer == recipes.layers.end()) continue;
-    std::ranges::for_each(layer->second.packages, check);
-    if (layer->second.kernel) check(layer->second.kernel->package);
+  for (const auto* platform : platforms) {
+    std::set<std::string> below;
+    for (const auto& name : platform->layers) {
+      const auto layer = recipes.layers.find(name.value);
+      if (layer == recipes.layers.end()) continue;
+      below.merge(lock.names(name.value));
+      for (const auto& package : layer->second.packages) check_in(below, package);
+      if (layer->second.kernel) check_in(below, layer->second.kernel->package);
+    }
   }
+  const auto check = [&](const Text& package) { check_in(locked, package); };
   const std::string arch = platforms.empty() ? kToolsArch : platforms[0]->arch.value;
   if (arch == kToolsArch) std::ranges::for_each(recipes.distribution.tools, check);
   if (const auto loaders = recipes.distribution.loaders.find(arch);

@@ -2,9 +2,9 @@
 // done, each problem with its position and all of them at once.
 #pragma once
 
-#include <set>
 #include <string>
 
+#include "builder/fetch/lock.h"
 #include "builder/load/platform.h"
 
 namespace rosbuild {
@@ -15,11 +15,10 @@ namespace rosbuild {
 void check_artifacts(const Recipes& recipes, ros::Problems& problems);
 
 // Packages that the layers of these platforms (all of one architecture) and the
-// distribution's tools name, but the lock does not hold. `locked` is every name
-// in the lock; `lock_file` is its name to show.
+// distribution's tools name, but the lock does not hold: for a layer, in its section or that of
+// one below it. `lock_file` is its name to show.
 void check_locked(const Recipes& recipes, const std::vector<const Platform*>& platforms,
-                  const std::set<std::string>& locked, const std::string& lock_file,
-                  ros::Problems& problems);
+                  const Lock& lock, const std::string& lock_file, ros::Problems& problems);
 
 // Artifact names of --only that no chosen platform has.
 void check_only(const std::vector<const Platform*>& platforms, const std::vector<std::string>& only,

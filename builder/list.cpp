@@ -36,10 +36,7 @@ void check_locks(const Recipes& recipes, ros::Problems& problems) {
       continue;
     }
     try {
-      std::set<std::string> names;
-      for (const auto& [section, packages] : parse_lock(*text, path).sections)
-        for (const auto& package : packages) names.insert(package.name);
-      check_locked(recipes, platforms, names, path, problems);
+      check_locked(recipes, platforms, parse_lock(*text, path), path, problems);
     } catch (const ros::Error& error) {
       problems.add(error);
     }

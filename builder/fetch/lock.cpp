@@ -46,6 +46,19 @@ LockedPackage parse_package(const std::vector<std::string>& fields) {
 
 }  // namespace
 
+std::set<std::string> Lock::names() const {
+  std::set<std::string> all;
+  for (const auto& [section, packages] : sections) all.merge(names(section));
+  return all;
+}
+
+std::set<std::string> Lock::names(const std::string& section) const {
+  std::set<std::string> names;
+  if (const auto found = sections.find(section); found != sections.end())
+    for (const auto& package : found->second) names.insert(package.name);
+  return names;
+}
+
 Lock parse_lock(std::string_view text, const std::string& file) {
   Lock lock;
   ros::Problems problems;

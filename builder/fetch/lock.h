@@ -13,6 +13,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,9 @@ struct LockedPackage {
 
 struct Lock {
   std::map<std::string, std::vector<LockedPackage>> sections;  // packages sorted by name
+
+  std::set<std::string> names() const;  // of all packages
+  std::set<std::string> names(const std::string& section) const;
   bool operator==(const Lock&) const = default;
 };
 

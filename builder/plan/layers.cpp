@@ -8,6 +8,7 @@
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/config/schema.h"
 
 namespace rosbuild {
 namespace {
@@ -57,11 +58,16 @@ LayerSpec spec_of(const LayerRecipe& recipe, const Distribution& distribution,
 
 // What the running system knows about its build. The platform's name is in the initrd's
 // manifest: here it would make a layer of its own for every platform.
+// Defaults of the platform; everything here can be overridden.
 std::string platform_config(const Platform& platform) {
-  return fmt::format(
-      "# Defaults of the platform; everything here can be overridden.\nrancher:\n"
-      "  cloud_init:\n    datasources: [{}]\n",
-      ros::join(platform.datasources, ", "));
+  ros::Value tree = ros::Value::map();
+  tree.set_path("rancher.cloud_init.datasources", ros::Value::texts(platform.datasources));
+  return ros::to_json(tree);
+}
+
+// As JSON: boxes read that many times faster.
+std::string os_config(const fs::path& file) {
+  return ros::to_json(ros::parse_config(ros::read_file(file), file.string()));
 }
 
 std::string os_release(const Distribution& distribution) {
@@ -103,8 +109,7 @@ Tree LayerPlanner::own_files(const LayerRecipe& recipe, const Platform& platform
   if (recipe.files) files = read_tree(recipe.files->value, distribution.epoch);
   if (!recipe.runtime) return files;
   files.put_file("usr/bin/ros", Content::whole_file(programs_.ros), 0755);
-  files.put_file("usr/share/ros/os-config.yml",
-                 ros::read_file(recipes_.root / "recipes/os-config.yml"));
+  files.put_file("usr/share/ros/os-config.yml", os_config(recipes_.root / "recipes/os-config.yml"));
   files.put_file("usr/share/ros/platform.yml", platform_config(platform));
   files.put_file("usr/lib/os-release", os_release(distribution));
   return files;

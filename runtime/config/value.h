@@ -80,4 +80,12 @@ Value parse_yaml(std::string_view text, const std::string& file);
 // Block-style YAML, newline at the end.
 std::string to_yaml(const Value& value);
 
+// JSON (RFC 8259) as a tree without positions; nothing when it is no JSON, cut short, or nested
+// more than 32 deep. Of members with one name the first counts.
+std::optional<Value> parse_json(std::string_view text);
+
+// JSON over several lines, newline at the end. A plain true, false, null or number is that, any
+// other scalar a string, so that parse_json() gives the same texts.
+std::string to_json(const Value& value);
+
 }  // namespace ros

@@ -43,11 +43,11 @@ bool mount_present(const std::string& spec, const std::string& type, const char*
   return false;
 }
 
-// Whether the image's own configuration has anything for this stage. A word in a
-// comment costs a start of `ros` and nothing else.
+// Whether the image's own configuration has anything for this stage. It is
+// JSON. The word in another place costs a start of `ros` and nothing else.
 bool image_has_early_settings() {
   const std::string text = try_read_file(kImageConfig).value_or("");
-  return text.find("bootcmd:") != text.npos || text.find("  state:") != text.npos;
+  return text.find("\"bootcmd\"") != text.npos || text.find("\"state\"") != text.npos;
 }
 
 }  // namespace

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "runtime/base/text.h"
 #include "runtime/ros/network_tree.h"
@@ -12,33 +11,10 @@
 namespace ros {
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr int kMaxDepth = 32;  // no document nests more than ten deep
-
 const std::vector<Value>& items_of(const Value& map, std::string_view name) {
   static const std::vector<Value> none;
   const Value* list = map.find(name);
   return list ? list->items() : none;
-}
-
-std::optional<Value> value_of(const Json& json, int depth) {
-  if (depth > kMaxDepth) return std::nullopt;
-  if (json.is_null()) return Value{};
-  if (json.is_string()) return Value::scalar(json.get<std::string>(), false);
-  if (!json.is_structured()) return Value::scalar(json.dump());
-  Value result = json.is_array() ? Value::list() : Value::map();
-  for (const auto& [name, member] : json.items()) {
-    auto value = value_of(member, depth + 1);
-    if (!value) return std::nullopt;
-    if (json.is_array()) {
-      result.items().push_back(std::move(*value));
-    } else {
-      // Not set(), which looks for an older one; an object has each name once.
-      result.members().emplace_back(name, std::move(*value));
-    }
-  }
-  return result;
 }
 
 // --- OpenStack -----------------------------------------------------------------
@@ -141,11 +117,6 @@ class OpenStack {
 };
 
 }  // namespace
-
-std::optional<Value> parse_json(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, false);
-  return json.is_discarded() ? std::nullopt : value_of(json, 0);
-}
 
 Value network_of_openstack(const Value& document, std::vector<std::string>& problems) {
   return OpenStack{document, problems}.read();

@@ -24,7 +24,4 @@ Value network_of_cloud_init(const Value& document, std::vector<std::string>& pro
 Value network_of_digitalocean(const Value& metadata, std::vector<std::string>& problems);
 Value network_of_packet(const Value& metadata, std::vector<std::string>& problems);
 
-// JSON as a tree; nothing when it is no JSON, cut short, or nested too deeply.
-std::optional<Value> parse_json(std::string_view text);
-
 }  // namespace ros

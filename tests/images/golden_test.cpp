@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <regex>
+#include <set>
 
 #include "runtime/base/text.h"
 #include "tests/support/disk.h"
@@ -62,13 +63,15 @@ std::vector<std::string> files_of_layer(const fs::path& layer) {
 TEST_CASE("golden: partition tables", "[images]") {
   std::string text;
   for (const auto& [platform, file, format] :
-       {std::tuple{"openstack", "rancheros-openstack.img", "qcow2"},
+       {std::tuple{"arm64", "rancheros.img", "qcow2"},
+        std::tuple{"openstack", "rancheros-openstack.img", "qcow2"},
+        std::tuple{"raspberry-pi64", "rancheros-raspberry-pi64.zip", "zip"},
         std::tuple{"vmware", "rancheros.vmdk", "vmdk"}}) {
     ros::TempDir dir;
     const fs::path raw = raw_copy(artifact(platform, file), format, dir.path());
-    text += fmt::format("{}: {} MiB\n", file, fs::file_size(raw) >> 20);
+    text += fmt::format("{}/{}: {} MiB\n", platform, file, fs::file_size(raw) >> 20);
     for (const auto& part : partitions(raw))
-      text += fmt::format("  {:<14}{}  at {:>4} MiB, {:>5} MiB\n", part.name, part.type,
+      text += fmt::format("  {:<14}{:<36}  at {:>4} MiB, {:>5} MiB\n", part.name, part.type,
                           part.offset >> 20, part.size >> 20);
   }
   check_golden("partitions", text);
@@ -76,15 +79,18 @@ TEST_CASE("golden: partition tables", "[images]") {
 
 TEST_CASE("golden: files of the ISO, the ESP, the boot partition and the release", "[images]") {
   ros::TempDir dir;
-  std::string text = "rancheros.iso\n";
-  text += sorted(files_on_iso(artifact("amd64", "rancheros.iso")));
+  std::string text;
+  for (const std::string platform : {"amd64", "arm64"})
+    text += platform + "/rancheros.iso\n" +
+            sorted(files_on_iso(artifact(platform, "rancheros.iso"))) + "\n";
 
   const fs::path raw =
       raw_copy(artifact("openstack", "rancheros-openstack.img"), "qcow2", dir.path());
-  text += "\nESP\n" +
-          sorted(ros::split(check_output({"mdir", "-/", "-b", "-i",
-                                          extract(raw, partitions(raw)[1], dir.path()).string()}),
-                            '\n'));
+  const auto files_on_fat = [&](const Partition& fat, const fs::path& disk) {
+    const std::string image = extract(disk, fat, dir.path()).string();
+    return sorted(ros::split(check_output({"mdir", "-/", "-b", "-i", image}), '\n'));
+  };
+  text += "ESP\n" + files_on_fat(partitions(raw)[1], raw);
   const std::string boot = ext4_name(raw, partition(raw, "RANCHER_BOOT"));
   std::vector<std::string> files;
   const std::vector<std::string> folders{"", "/grub", "/layers", "/loader", "/" + release()};
@@ -103,21 +109,28 @@ TEST_CASE("golden: files of the ISO, the ESP, the boot partition and the release
     if (fs::is_regular_file(entry.path()))
       files.push_back(entry.path().lexically_relative(folder).string());
   text += "\nrelease\n" + sorted(files);
+  fs::remove(raw);
+  const fs::path card =
+      raw_copy(artifact("raspberry-pi64", "rancheros-raspberry-pi64.zip"), "zip", dir.path());
+  text +=
+      "\nfirst partition of the Raspberry Pi's card\n" + files_on_fat(partitions(card)[0], card);
   check_golden("media", text);
 }
 
 TEST_CASE("golden: files of the layers, with modes and owners", "[images]") {
   ros::TempDir dir;
-  for (const std::string platform : {"amd64", "vmware", "hyperv", "proxmoxve"}) {
+  std::set<std::string> seen;
+  for (const std::string platform : {"amd64", "arm64", "vmware", "hyperv", "proxmoxve", "4glte"}) {
     const fs::path folder = dir.path() / platform;
     check_output({"xorriso", "-osirrox", "on", "-indev",
                   artifact(platform, "rancheros.iso").string(), "-extract", "/layers",
                   folder.string()});
     for (const auto& entry : fs::directory_iterator(folder)) {
       const std::string file = entry.path().filename().string();
-      const std::string name = file.substr(0, file.rfind('-'));
-      if (platform != "amd64" && !name.starts_with("agent-")) continue;
-      check_golden("layer-" + name, sorted(files_of_layer(entry.path())));
+      std::string name = file.substr(0, file.rfind('-'));
+      if (platform == "arm64" && !name.ends_with("-arm64")) name += "-arm64";
+      if (seen.insert(name).second)
+        check_golden("layer-" + name, sorted(files_of_layer(entry.path())));
     }
   }
 }

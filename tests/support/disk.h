@@ -11,12 +11,13 @@ namespace proof {
 
 struct Partition {
   std::string name;
-  std::string type;  // GUID
+  std::string type;  // GUID; in an MBR hexadecimal, and the name is empty
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
 };
 
-// A raw copy (sparse) of a disk image of any format, in `folder`.
+// A raw copy (sparse) of a disk image, in `folder`; `format` is qemu-img's, or "zip" with a raw
+// one.
 fs::path raw_copy(const fs::path& image, const std::string& format, const fs::path& folder);
 std::vector<Partition> partitions(const fs::path& raw);
 // The one with this name; fails the test when there is none.

@@ -171,6 +171,19 @@ TEST_CASE("load: files of the image's layers count in the order of their names")
   CHECK(load_config(root.path()).text("hostname") == "platform");
 }
 
+TEST_CASE("load: the image's own file may be JSON, and says no line then") {
+  Root root;
+  root.put("usr/share/ros/os-config.yml", "{\"hostname\": \"image\", \"nothing\": 1}\n");
+  Config config = load_config(root.path());
+  CHECK(config.text("hostname") == "image");
+  CHECK(config.find("hostname")->position() ==
+        Position{(root.path() / "usr/share/ros/os-config.yml").string(), 0, 0});
+  REQUIRE(config.problems.size() == 1);
+  CHECK(config.problems[0].find("os-config.yml: unknown key nothing") != std::string::npos);
+  root.put("usr/share/ros/os-config.yml", "{hostname: image}\n");  // YAML with a brace
+  CHECK(load_config(root.path()).text("hostname") == "image");
+}
+
 TEST_CASE("load: the vendor's file lies between the image and the user") {
   Root root;
   root.put("usr/share/ros/os-config.yml", "hostname: image\nrancher: {shutdown_timeout: 60}\n");

@@ -21,6 +21,50 @@ std::string error_of(const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("json: a tree comes back with every text, in its order") {
+  const std::string yaml =
+      "z: {b: true, a: yes, c: \"true\"}\n"
+      "numbers: [60, -500, \"60\", 0644, 1e3, 1.50, 0x10, 18446744073709551615, "
+      "99999999999999999999]\n"
+      "none: ~\nempty: [[], {}, \"\"]\n"
+      "text: \"tab\\t, quote \\\", line\\n, \\u00e4 \\u20ac\"\n"
+      "host: &all [/run:/run]\nsame: *all\n";
+  const Value tree = parse_yaml(yaml, "f.yml");
+  const std::string json = to_json(tree);
+  CAPTURE(json);
+  CHECK(json.find("\"b\": true") != std::string::npos);
+  CHECK(json.find("\"c\": \"true\"") != std::string::npos);
+  CHECK(json.find("-500,") != std::string::npos);
+  const auto same_texts = [](const Value& one, const Value& other, const auto& self) -> bool {
+    if (one.kind() != other.kind() || one.text() != other.text() ||
+        one.items().size() != other.items().size() ||
+        one.members().size() != other.members().size())
+      return false;
+    for (std::size_t i = 0; i < one.items().size(); ++i)
+      if (!self(one.items()[i], other.items()[i], self)) return false;
+    for (std::size_t i = 0; i < one.members().size(); ++i)
+      if (one.members()[i].first != other.members()[i].first ||
+          !self(one.members()[i].second, other.members()[i].second, self))
+        return false;
+    return true;
+  };
+  REQUIRE(parse_json(json));
+  CHECK(same_texts(*parse_json(json), tree, same_texts));
+  CHECK(same_texts(parse_yaml(json, "f.json"), tree, same_texts));  // it is YAML as well
+}
+
+TEST_CASE("json: what is none, or too deep, is nothing") {
+  for (const std::string bad :
+       {"", "{", "{\"a\":1", "{\"a\":1}x", "{a: 1}", "[1,]", "\"\x01\"", "\"\xff\""}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_json(bad));
+  }
+  CHECK(parse_json(std::string(32, '[') + std::string(32, ']')));
+  CHECK_FALSE(parse_json(std::string(33, '[') + std::string(33, ']')));
+  CHECK_FALSE(parse_json(std::string(1'000'000, '[')));
+  CHECK(parse_json(R"({"a": 1, "a": 2})")->find("a")->text() == "1");
+}
+
 TEST_CASE("a value knows where it stands") {
   const Value tree = parse_yaml("a: 1\nb:\n  c: [x, y]\n", "f.yml");
   REQUIRE(tree.find_path("b.c"));
