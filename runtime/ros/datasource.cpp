@@ -145,13 +145,12 @@ std::vector<Ask> questions_for(const Source& source, const Config& config, const
   const MetadataService* service = find_service(source.name);
   if (!service) return {};
   std::vector<std::string> bases{source.argument.empty() ? service->base : source.argument};
+  std::vector<Ask> questions;
   if (bases[0].empty()) {
     bases.clear();
     for (const auto& server : dhcp_servers(root)) bases.push_back("http://" + server);
-  }
-  std::vector<Ask> questions;
-  // An address is there before its lease is written down: whom to ask may be known later.
-  if (bases.empty()) {
+    // The lease of another card, with the server that knows, may come later than the refusal of
+    // this one's.
     questions.push_back([](const Patience&) {
       Answer answer;
       answer.reached = false;

@@ -15,10 +15,15 @@ const std::vector<std::string>& system_services() {
 void await(Guest& guest, const std::string& command) {
   INFO(command);
   const std::string loop = "for i in $(seq 90); do " + command + " && exit; sleep 1; done; exit 1";
-  constexpr seconds limit{300};         // a turn may take longer than its second
-  constexpr int kConnectionLost = 255;  // ssh's own, as when a network is set up anew
+  constexpr seconds limit{300};  // a turn may take longer than its second
+  // ssh's own: while a network is set up anew, a connection is lost, and the next may be refused.
+  constexpr int kConnectionLost = 255;
+  const auto end = std::chrono::steady_clock::now() + limit;
   Result result = guest.try_run(loop, limit);
-  if (result.status == kConnectionLost) result = guest.try_run(loop, limit);
+  while (result.status == kConnectionLost && std::chrono::steady_clock::now() < end) {
+    guest.disconnect();  // so that it waits until the box lets it in
+    result = guest.try_run(loop, limit);
+  }
   INFO(result.output);
   CHECK(result.status == 0);
 }

@@ -37,8 +37,7 @@ TEST_CASE("verify: every artifact obeys the rules of those who import it", "[ima
         "rancheros-gce.tar.gz: disk for Google's cloud of 4096 MiB",
         "rancheros-openstack.img: qcow2 of 4096 MiB", "rancheros.vhdx: VHDX of 8192 MiB",
         "rancheros.ova: OVA", "rancheros-azure.vhd.zip: zip of rancheros-azure.vhd",
-        "rancheros-ami.vmdk: VMDK of 4096 MiB",
-        "arm64/rancheros.img: qcow2 of 8192 MiB",
+        "rancheros-ami.vmdk: VMDK of 4096 MiB", "arm64/rancheros.img: qcow2 of 8192 MiB",
         "rancheros-raspberry-pi64.zip: zip of "})
     CHECK_THAT(said, Contains(line));
   CHECK_THAT(said, !Contains("unknown"));

@@ -380,6 +380,21 @@ TEST_CASE("datasources: cloudstack is where the DHCP server is") {
   CHECK(answer.data->metadata.ssh_keys == Texts{kKeyA, kKeyB});
 }
 
+TEST_CASE("datasources: a DHCP server without metadata does not end the wait for another's lease") {
+  TempDir root;
+  HttpServer silent, server;  // the first answers 404
+  kCases[4].put(server);
+  const fs::path leases = root.path() / "run/ros/dhcp";
+  write_file(leases / "eth1.4", "server " + silent.url().substr(7) + "\n");
+  std::jthread later{[&] {
+    silent.wait_for("GET ", std::chrono::seconds{30});
+    write_file(leases / "eth0.4", "server " + server.url().substr(7) + "\n");
+  }};
+  const Outcome answer = ask({"cloudstack"}, kLong, root.path());
+  REQUIRE(answer.data);
+  CHECK(answer.data->metadata.ssh_keys == Texts{kKeyA, kKeyB});
+}
+
 TEST_CASE("datasources: what the firmware says counts without being listed") {
   TempDir root;
   const fs::path firmware = root.path() / "sys/class/dmi/id";
