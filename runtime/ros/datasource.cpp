@@ -231,7 +231,7 @@ std::optional<UserData> fetch_network_user_data(const Config& config,
   try {
     Answer answer = ask_all(config, options);
     problems.insert(problems.end(), answer.problems.begin(), answer.problems.end());
-    if (!answer.reached && answer.problems.empty())
+    if (!answer.data && !answer.reached && answer.problems.empty())
       problems.push_back(nobody_answered(config, options));
     return std::move(answer.data);
   } catch (const std::exception& error) {  // no more threads or files

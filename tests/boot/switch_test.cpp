@@ -127,19 +127,19 @@ void check_watching(Guest& guest) {
 // on.
 void make_inner_image(Guest& guest) {
   guest.root(
-      "set -e; cd $(mktemp -d); mkdir -p etc tmp usr/local/bin && printf '#!/bin/sh\n"
+      "set -e; cd /; mkdir -p opt; printf '#!/bin/sh\n"
       "cd /sys/fs/cgroup && mkdir -p init && for p in $(cat cgroup.procs); do echo $p > "
       "init/cgroup.procs; done\n"
       "for c in $(cat cgroup.controllers); do echo +$c > cgroup.subtree_control; done\n"
-      "exec \"$@\"\n' > usr/local/bin/entry && chmod +x usr/local/bin/entry;"
-      " tar -c . -C / --exclude=usr/lib/modules --exclude=usr/lib/firmware --exclude=usr/share"
-      " --exclude=usr/lib/ros usr bin sbin lib lib64 etc/alternatives etc/ssl etc/passwd etc/group"
-      " etc/ld.so.cache | docker import -c 'ENTRYPOINT [\"/usr/local/bin/entry\"]' - inner",
+      "exec \"$@\"\n' > opt/entry; chmod +x opt/entry;"
+      " tar -c --exclude=usr/lib/modules --exclude=usr/lib/firmware --exclude=usr/share"
+      " --exclude=usr/lib/ros opt/entry usr bin sbin lib lib64 etc/alternatives etc/ssl etc/passwd "
+      "etc/group"
+      " etc/ld.so.cache | docker import -c 'ENTRYPOINT [\"/opt/entry\"]' - inner",
       seconds{600});
 }
 
 void check_inner_engine(Guest& guest) {
-  make_inner_image(guest);
   guest.run("docker network create --subnet 172.31.0.0/24 inner");
   guest.root("ros engine create -v inner --network inner --fixed-ip 172.31.0.7 second");
   CHECK(guest.run("docker inspect -f '{{.HostConfig.Privileged}}"
@@ -178,6 +178,7 @@ TEST_CASE("switch: consoles and engines, TLS, preloaded images, over a reboot", 
                              "rancher.state.dev=LABEL=RANCHER_STATE"}}};
   guest.expect_ready();
   make_image(guest);
+  make_inner_image(guest);
   guest.run("docker run -d --name keeper --restart always spot /usr/bin/busybox sleep 1000000");
   const std::string started = guest.run("docker inspect -f '{{.State.StartedAt}}' keeper");
   push_image(guest, from + "mine", fmt::format("{}; echo ID=mine > etc/os-release", kApplets));

@@ -393,6 +393,7 @@ TEST_CASE("datasources: a DHCP server without metadata does not end the wait for
   const Outcome answer = ask({"cloudstack"}, kLong, root.path());
   REQUIRE(answer.data);
   CHECK(answer.data->metadata.ssh_keys == Texts{kKeyA, kKeyB});
+  CHECK(answer.problems == Texts{});  // who did not answer is not told of when somebody did
 }
 
 TEST_CASE("datasources: what the firmware says counts without being listed") {
