@@ -154,7 +154,7 @@ TEST_CASE("arm64: the ISO and what it installs, AAVMF enforcing Secure Boot", "[
   CHECK(guest.run("findmnt -no SOURCE /state") == "/dev/nvme0n1p4");
 }
 
-TEST_CASE("arm64: kernel and initrd alone", "[boot][matrix]") {
+TEST_CASE("arm64: kernel and initrd alone", "[boot]") {
   Machine machine = server("arm64-netboot", Firmware::bios, {});
   machine.arguments = {"-kernel", artifact("arm64", "vmlinuz").string(),
                        "-initrd", artifact("arm64", "initrd").string(),

@@ -132,10 +132,9 @@ void make_inner_image(Guest& guest) {
       "init/cgroup.procs; done\n"
       "for c in $(cat cgroup.controllers); do echo +$c > cgroup.subtree_control; done\n"
       "exec \"$@\"\n' > opt/entry; chmod +x opt/entry;"
-      " tar -c --exclude=usr/lib/modules --exclude=usr/lib/firmware --exclude=usr/share"
-      " --exclude=usr/lib/ros opt/entry usr bin sbin lib lib64 etc/alternatives etc/ssl etc/passwd "
-      "etc/group"
-      " etc/ld.so.cache | docker import -c 'ENTRYPOINT [\"/opt/entry\"]' - inner",
+      " tar -c opt/entry bin sbin lib lib64 usr/bin usr/sbin usr/lib64 usr/lib/x86_64-linux-gnu"
+      " etc/alternatives etc/passwd etc/group etc/ld.so.cache | docker import -c 'ENTRYPOINT "
+      "[\"/opt/entry\"]' - inner",
       seconds{600});
 }
 
