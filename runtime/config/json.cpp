@@ -1,4 +1,4 @@
-// The only file of the runtime that knows a JSON library.
+// JSON as a tree of the configuration, and back.
 #include <nlohmann/json.hpp>
 
 #include "runtime/config/value.h"
