@@ -7,9 +7,9 @@
 #include "builder/build.h"
 #include "builder/load/platform.h"
 #include "builder/os/process.h"
+#include "builder/pack/stream.h"
 #include "builder/publish/page.h"
 #include "builder/publish/release.h"
-#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/release.h"
 #include "runtime/base/text.h"
@@ -39,7 +39,7 @@ DownloadFolder checked(const fs::path& folder, ros::Problems& problems) {
   DownloadFolder found{.name = folder.filename().string()};
   for (const auto& [name, sha256] : read_checksums(folder)) {
     const fs::path path = folder / name;
-    if (!fs::is_regular_file(path) || ros::sha256_file(path) != sha256) {
+    if (!fs::is_regular_file(path) || sha256_sparse(path.string()) != sha256) {
       problems.add(Error{fmt::format("{} is not what {} says", path.string(), kChecksums)});
     } else if (name.starts_with("release/")) {
       found.upgrades = true;

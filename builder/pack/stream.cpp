@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "builder/os/process.h"
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 
 namespace rosbuild {
@@ -60,6 +61,28 @@ void copy_sparse(const std::string& file, int to, std::uint64_t offset,
           write_at(to, offset + begin + done, ros::read_at(from.get(), begin + done, piece));
         }
       });
+}
+
+std::string sha256_sparse(const std::string& file) {
+  const ros::Fd fd = ros::open_file(file, O_RDONLY);
+  const off_t end = ::lseek(fd.get(), 0, SEEK_END);
+  if (end < 0) throw Error::from_errno("cannot read " + file);
+  const auto size = static_cast<std::uint64_t>(end);
+  constexpr std::uint64_t kPiece = 1024 * 1024;
+  static const std::string zeros(kPiece, '\0');
+  ros::Sha256 hash;
+  std::uint64_t done = 0;
+  const auto skip_to = [&](std::uint64_t offset) {
+    for (; done < offset; done += std::min(kPiece, offset - done))
+      hash.update(std::string_view(zeros).substr(0, std::min(kPiece, offset - done)));
+  };
+  for_each_extent(fd.get(), size, [&](std::uint64_t begin, std::uint64_t length) {
+    skip_to(begin);
+    for (; done < begin + length; done += std::min(kPiece, begin + length - done))
+      hash.update(ros::read_at(fd.get(), done, std::min(kPiece, begin + length - done)));
+  });
+  skip_to(size);
+  return hash.finish();
 }
 
 }  // namespace rosbuild

@@ -6,6 +6,7 @@
 #include <future>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <string_view>
 
 #include "runtime/base/fd.h"
@@ -21,6 +22,8 @@ void check_stop(const std::stop_token& stop);
 // Copies a file to `offset` of `to`; its holes stay holes. Throws ros::Error.
 void copy_sparse(const std::string& file, int to, std::uint64_t offset,
                  const std::stop_token& stop);
+// ros::sha256_file for an image: its holes are not read, which takes longer than the digest.
+std::string sha256_sparse(const std::string& file);
 // Calls found(offset, size) for every stretch of a file that is not a hole.
 template <class Found>
 void for_each_extent(int fd, std::uint64_t size, Found&& found);

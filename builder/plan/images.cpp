@@ -39,6 +39,15 @@ void convert(Format format, const std::string& name, const fs::path& raw, const 
       return write_fixed_vhd(raw, out, stop);
     case Format::vhdx:
       return write_vhdx(raw, out, stop);
+    case Format::vhd_zip:
+    case Format::vhdx_zip: {
+      // Not a file of the cache: the digest of a fixed VHD's zeros would take longer than the rest.
+      const ros::TempDir folder{out.parent_path()};
+      const fs::path disk = folder.path() / "disk";
+      convert(format == Format::vhd_zip ? Format::vhd_fixed : Format::vhdx, name, raw, disk,
+              deflate, stop);
+      return write_zip(disk, without(name, ".zip"), out, deflate);
+    }
     case Format::gce:
       return write_gce(raw, out, deflate);
     case Format::zip:
@@ -110,18 +119,6 @@ PlannedFile ImagePlanner::add(const std::string& title, Format format, const std
                     out, stop);
         });
   }
-  if (format == Format::vhd_zip || format == Format::vhdx_zip) {
-    const Format packed = format == Format::vhd_zip ? Format::vhd_fixed : Format::vhdx;
-    const PlannedFile vhd = add(title + " (disk)", packed, name, plan);
-    const std::string inside = without(name, ".zip");
-    key.add("name", inside);
-    return files_.add(title, key, {vhd.step}, 3,
-                      [inside, disk = vhd.made, deflate = deflate_](const fs::path& out,
-                                                                    std::stop_token stop) mutable {
-                        deflate.stop = stop;
-                        write_zip(disk->path, inside, out, deflate);
-                      });
-  }
 
   auto& disk = disks_[plan.key.digest()];
   if (!disk)
@@ -134,7 +131,7 @@ PlannedFile ImagePlanner::add(const std::string& title, Format format, const std
                                           else
                                             write_pi(spec, raw, materials_.toolbox(), stop);
                                         });
-  if (format == Format::zip) key.add("name", name);
+  if (name.ends_with(".zip")) key.add("name", name);
   disk->expect();
   return files_.add(
       title, key, {plan.after}, 6,

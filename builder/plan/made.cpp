@@ -1,6 +1,6 @@
 #include "builder/plan/made.h"
 
-#include "runtime/base/digest.h"
+#include "builder/pack/stream.h"
 
 namespace rosbuild {
 
@@ -19,7 +19,7 @@ Outcome make_file(Cache& cache, const Key& key, const std::function<void(const f
   cache.get_or_make(key.digest(), [&](const fs::path& out) {
     fs::create_directory(out);
     make(out / "data");
-    ros::write_file(out / "sha256", ros::sha256_file(out / "data"));
+    ros::write_file(out / "sha256", sha256_sparse((out / "data").string()));
   });
   made = *find_made(cache, key);
   return Outcome::built;

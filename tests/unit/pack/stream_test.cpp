@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "tests/unit/pack/read_back.h"
 
@@ -54,6 +55,28 @@ TEST_CASE("copy_sparse: data arrives at its offset, holes stay holes", "[pack]")
   REQUIRE(fstat(fd.get(), &status) == 0);
   CHECK(status.st_blocks * 512 < 1 << 20);
   CHECK_THROWS_AS(copy_sparse((folder.path() / "absent").string(), fd.get(), 0, {}), ros::Error);
+}
+
+TEST_CASE("sha256_sparse: the digest of every byte, wherever the holes are", "[pack]") {
+  const ros::TempDir folder;
+  const std::string file = (folder.path() / "file").string();
+  struct Data {
+    std::uint64_t at;
+    std::size_t length;
+  };
+  const std::vector<std::pair<std::uint64_t, std::vector<Data>>> files{
+      {0, {}},
+      {5, {{0, 5}}},
+      {(3 << 20) + 7, {}},                               // a hole alone
+      {8 << 20, {{0, 1}, {5 << 20, 3 << 20}}},           // one in the middle
+      {(8 << 20) + 1, {{4096, 4096}, {7 << 20, 5000}}},  // at both ends
+  };
+  for (const auto& [size, data] : files) {
+    const ros::Fd fd = create_sparse(file, size);
+    for (const auto& [at, length] : data) write_at(fd.get(), at, std::string(length, 'x'));
+    CHECK(sha256_sparse(file) == ros::sha256_file(file));
+  }
+  CHECK_THROWS_AS(sha256_sparse((folder.path() / "absent").string()), ros::Error);
 }
 
 TEST_CASE("write_at: a descriptor for reading is an error", "[pack]") {
