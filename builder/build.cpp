@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <list>
 #include <set>
 #include <thread>
 
@@ -180,7 +181,10 @@ int build_images(const Request& request) {
   // Load and check: everything that is wrong with the input is said here, before any work.
   ros::Problems problems;
   const Recipes recipes = load_all(request.recipes, problems);
-  if (problems.empty()) check_artifacts(recipes, problems);
+  if (problems.empty()) {
+    check_artifacts(recipes, problems);
+    check_configuration(recipes, problems);
+  }
   problems.throw_if_any();
   const auto platforms = select_platforms(recipes, request.platforms, request.platform_arch);
   check_only(platforms, request.only, problems);
@@ -193,19 +197,24 @@ int build_images(const Request& request) {
   }
   problems.throw_if_any();
 
-  // Plan and run, one graph an architecture.
+  // Plan and run: one graph, so that what one architecture leaves idle works for the other.
   const StopOnSignal signals;
   const auto reporter = make_reporter();
   const auto start = std::chrono::steady_clock::now();
   Cache cache;
   std::map<std::string, Programs> programs;
   for (const auto& [arch, lock] : locks) programs[arch] = find_programs(arch);
+  Graph graph;
+  const Packages packages{cache, graph, locks, request.mirror, *reporter};
+  std::list<Plan> plans;
+  for (const auto& [arch, same] : by_arch) {
+    Plan& plan = plans.emplace_back(recipes, cache, graph, packages, arch, locks[arch], request,
+                                    programs[arch]);
+    for (const auto* platform : same) plan.add(*platform);
+  }
+  run_graph(graph, request.jobs, *reporter, signals.token());
   std::vector<Published> published;
-  for (const auto& [arch, lock] : locks) {
-    Plan plan{recipes, cache, arch, lock, request, programs[arch], *reporter};
-    for (const auto* platform : platforms)
-      if (platform->arch.value == arch) plan.add(*platform);
-    run_graph(plan.graph(), request.jobs, *reporter, signals.token());
+  for (const auto& plan : plans) {
     const auto part = plan.publish();
     published.insert(published.end(), part.begin(), part.end());
   }

@@ -5,7 +5,10 @@
 #include <algorithm>
 
 #include "builder/load/yaml.h"
+#include "builder/plan/layers.h"
 #include "runtime/base/text.h"
+#include "runtime/config/load.h"
+#include "runtime/config/schema.h"
 
 namespace rosbuild {
 namespace {
@@ -158,6 +161,21 @@ void check_artifacts(const Recipes& recipes, ros::Problems& problems) {
                  "it is for those with a boot loader: iso, ipxe and disk images");
     }
   }
+}
+
+void check_configuration(const Recipes& recipes, ros::Problems& problems) {
+  std::set<fs::path> files;
+  for (const auto& [name, layer] : recipes.layers) {
+    if (layer.runtime) files.insert(os_config_file(recipes.root));
+    const fs::path more = layer.files ? layer.files->value / ros::kOsConfigFolder : fs::path{};
+    if (layer.files && fs::is_directory(more))
+      for (const auto& entry : fs::directory_iterator(more)) files.insert(entry.path());
+  }
+  for (const fs::path& file : files) try {
+      ros::parse_config(ros::read_file(file), file.string());
+    } catch (const ros::Error& error) {
+      problems.add(error);
+    }
 }
 
 void check_locked(const Recipes& recipes, const std::vector<const Platform*>& platforms,

@@ -14,6 +14,10 @@ namespace rosbuild {
 // artifact that boots; a platform without artifacts.
 void check_artifacts(const Recipes& recipes, ros::Problems& problems);
 
+// The configuration that boxes start from, recipes/os-config.yml and what layers add to it: not
+// there, unknown keys, wrong types.
+void check_configuration(const Recipes& recipes, ros::Problems& problems);
+
 // Packages that the layers of these platforms (all of one architecture) and the
 // distribution's tools name, but the lock does not hold: for a layer, in its section or that of
 // one below it. `lock_file` is its name to show.

@@ -66,6 +66,7 @@ int lint(const Request& request) {
   ros::Problems problems;
   const auto recipes = load_all(request.recipes, problems);
   check_artifacts(recipes, problems);
+  check_configuration(recipes, problems);
   check_locks(recipes, problems);
   problems.throw_if_any();
   fmt::print("{} layers and {} platforms: no problems\n", recipes.layers.size(),

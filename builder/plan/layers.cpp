@@ -8,6 +8,7 @@
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/config/load.h"
 #include "runtime/config/schema.h"
 
 namespace rosbuild {
@@ -56,16 +57,14 @@ LayerSpec spec_of(const LayerRecipe& recipe, const Distribution& distribution,
   return spec;
 }
 
-// What the running system knows about its build. The platform's name is in the initrd's
-// manifest: here it would make a layer of its own for every platform.
-// Defaults of the platform; everything here can be overridden.
+// Defaults of the platform; everything here can be overridden. Its name is in the initrd's
+// manifest: platforms with the same defaults share a layer.
 std::string platform_config(const Platform& platform) {
   ros::Value tree = ros::Value::map();
   tree.set_path("rancher.cloud_init.datasources", ros::Value::texts(platform.datasources));
   return ros::to_json(tree);
 }
 
-// As JSON: boxes read that many times faster.
 std::string os_config(const fs::path& file) {
   return ros::to_json(ros::parse_config(ros::read_file(file), file.string()));
 }
@@ -78,6 +77,10 @@ std::string os_release(const Distribution& distribution) {
 }
 
 }  // namespace
+
+fs::path os_config_file(const fs::path& root) {
+  return (root / "recipes/os-config.yml").lexically_normal();
+}
 
 LayerPlanner::LayerPlanner(const Recipes& recipes, Cache& cache, Materials& materials, Graph& graph,
                            Programs programs, SquashfsOptions squashfs)
@@ -92,30 +95,31 @@ std::vector<const LayerPlan*> LayerPlanner::layers_of(const Platform& platform) 
   std::vector<const LayerPlan*> planned;
   for (const auto& name : platform.layers)
     planned.push_back(&plan(recipes_.layers.at(name.value), platform, planned));
+  planned.push_back(&plan_platform(platform));
   return planned;
 }
 
 const KernelPlan& LayerPlanner::kernel_of(const Platform& platform) {
   for (const auto& name : platform.layers)
-    if (recipes_.layers.at(name.value).kernel) return plan_kernel(recipes_.layers.at(name.value));
+    if (const LayerRecipe& recipe = recipes_.layers.at(name.value); recipe.kernel)
+      return plan_kernel(recipe, platform.arch.value);
   throw ros::Error{"platform " + platform.name + " has no layer with a kernel",
                    ros::Error::Kind::input}
       .at(platform.at);
 }
 
-Tree LayerPlanner::own_files(const LayerRecipe& recipe, const Platform& platform) const {
+Tree LayerPlanner::own_files(const LayerRecipe& recipe) const {
   const Distribution& distribution = recipes_.distribution;
   Tree files;
   if (recipe.files) files = read_tree(recipe.files->value, distribution.epoch);
   if (!recipe.runtime) return files;
   files.put_file("usr/bin/ros", Content::whole_file(programs_.ros), 0755);
-  files.put_file("usr/share/ros/os-config.yml", os_config(recipes_.root / "recipes/os-config.yml"));
-  files.put_file("usr/share/ros/platform.yml", platform_config(platform));
+  files.put_file(ros::kOsConfig, os_config(os_config_file(recipes_.root)));
   files.put_file("usr/lib/os-release", os_release(distribution));
   return files;
 }
 
-const KernelPlan& LayerPlanner::plan_kernel(const LayerRecipe& recipe) {
+const KernelPlan& LayerPlanner::plan_kernel(const LayerRecipe& recipe, const std::string& arch) {
   auto& slot = kernels_[recipe.name];
   if (slot) return *slot;
   slot = std::make_unique<KernelPlan>();
@@ -124,9 +128,9 @@ const KernelPlan& LayerPlanner::plan_kernel(const LayerRecipe& recipe) {
   kernel.early_lists = paths(recipe.kernel->early);
   kernel.packages = std::make_shared<Lazy<Tree>>(
       [this, section = recipe.name] { return materials_.merged(section); });
-  kernel.modules = plan_modules("kernel modules", kernel, paths(recipe.kernel->modules),
+  kernel.modules = plan_modules(arch + " kernel modules", kernel, paths(recipe.kernel->modules),
                                 paths(recipe.kernel->config));
-  kernel.early_modules = plan_modules("early modules", kernel, kernel.early_lists, {});
+  kernel.early_modules = plan_modules(arch + " early modules", kernel, kernel.early_lists, {});
   return kernel;
 }
 
@@ -167,8 +171,8 @@ ModulesPlan LayerPlanner::plan_modules(const std::string& title, const KernelPla
 const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& platform,
                                     const std::vector<const LayerPlan*>& below) {
   const bool packaged = !recipe.packages.empty() || recipe.kernel;
-  const KernelPlan* kernel = recipe.kernel ? &plan_kernel(recipe) : nullptr;
-  auto files = std::make_shared<Tree>(own_files(recipe, platform));
+  const KernelPlan* kernel = recipe.kernel ? &plan_kernel(recipe, platform.arch.value) : nullptr;
+  auto files = std::make_shared<Tree>(own_files(recipe));
 
   Key content{"layer 2"};
   content.add("recipe", recipe_text(recipe)).add("arch", platform.arch.value);
@@ -177,17 +181,9 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
   if (packaged) content.add("packages", materials_.fingerprint(recipe.name));
   if (kernel) content.add("modules", kernel->modules.fingerprint);
   for (const auto* layer : below) content.add("below", layer->file_name);
-  Key key{"squashfs 1"};
-  key.add("block size", std::to_string(recipe.block_size));
-  key.add("content", content.digest()).add("level", std::to_string(squashfs_.level));
-  key.add("tools", materials_.fingerprint("tools"));
-
-  auto& slot = layers_[key.digest()];
-  if (slot) return *slot;
-  slot = std::make_unique<LayerPlan>(LayerPlan{.name = recipe.name, .key = key});
-  LayerPlan& layer = *slot;
-  layer.file_name = fmt::format("{}-{}.squashfs", recipe.name, key.digest().substr(0, 16));
-  layer.file = std::make_shared<Made>();
+  LayerPlan& layer = layer_of(recipe.name, content, recipe.block_size);
+  if (layer.tree) return layer;
+  layer.recipe = &recipe;
 
   std::vector<std::shared_ptr<Lazy<Tree>>> lower;
   std::vector<std::size_t> needs{materials_.toolbox_step()};
@@ -195,9 +191,9 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
   for (const auto* one : below) {
     lower.push_back(one->tree);
     // Only what the lower tree is made of, not its squashfs: layers pack side by side.
-    if (!recipes_.layers.at(one->name).packages.empty())
+    if (!one->recipe->packages.empty())
       for (const auto step : materials_.ready(one->name)) needs.push_back(step);
-    if (recipes_.layers.at(one->name).kernel) needs.push_back(kernels_.at(one->name)->modules.step);
+    if (one->recipe->kernel) needs.push_back(kernels_.at(one->name)->modules.step);
   }
   if (packaged)
     for (const auto step : materials_.ready(recipe.name)) needs.push_back(step);
@@ -220,11 +216,48 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
         for (const auto& tree : lower) spec.below.push_back(&tree->get());
         return make_layer(spec);
       });
+  add_step(layer, platform.arch.value, std::move(needs), weight);
+  return layer;
+}
+
+const LayerPlan& LayerPlanner::plan_platform(const Platform& platform) {
+  LayerSpec spec{
+      .name = "platform", .arch = platform.arch.value, .epoch = recipes_.distribution.epoch};
+  spec.files.put_file(ros::kPlatformConfig, platform_config(platform));
+  Key content{"platform layer 1"};
+  content.add("files", fingerprint(spec.files)).add("epoch", std::to_string(spec.epoch));
+  constexpr unsigned kSmallestBlock = 4096;  // a box keeps several of each layer in memory
+  LayerPlan& layer = layer_of(spec.name, content, kSmallestBlock);
+  if (layer.tree) return layer;
+  layer.tree = std::make_shared<Lazy<Tree>>([spec] { return make_layer(spec); });
+  add_step(layer, platform.arch.value, {materials_.toolbox_step()}, 1);
+  return layer;
+}
+
+LayerPlan& LayerPlanner::layer_of(const std::string& name, const Key& content,
+                                  unsigned block_size) {
+  Key key{"squashfs 1"};
+  key.add("block size", std::to_string(block_size));
+  key.add("content", content.digest()).add("level", std::to_string(squashfs_.level));
+  key.add("tools", materials_.fingerprint("tools"));
+  auto& slot = layers_[key.digest()];
+  if (!slot) {
+    slot =
+        std::make_unique<LayerPlan>(LayerPlan{.name = name, .key = key, .block_size = block_size});
+    slot->file_name = fmt::format("{}-{}.squashfs", name, key.digest().substr(0, 16));
+    slot->file = std::make_shared<Made>();
+  }
+  return *slot;
+}
+
+void LayerPlanner::add_step(LayerPlan& layer, const std::string& arch,
+                            std::vector<std::size_t> needs, double weight) {
   SquashfsOptions options = squashfs_;
-  options.block_size = recipe.block_size;
+  options.block_size = layer.block_size;
   layer.step =
-      graph_.add({"layer " + recipe.name, needs, weight,
-                  [this, key, tree = layer.tree, file = layer.file, options](std::stop_token stop) {
+      graph_.add({arch + " layer " + layer.name, std::move(needs), weight,
+                  [this, key = layer.key, tree = layer.tree, file = layer.file,
+                   options](std::stop_token stop) {
                     return make_file(
                         cache_, key,
                         [&](const fs::path& out) {
@@ -232,7 +265,6 @@ const LayerPlan& LayerPlanner::plan(const LayerRecipe& recipe, const Platform& p
                         },
                         *file);
                   }});
-  return layer;
 }
 
 }  // namespace rosbuild

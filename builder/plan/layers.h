@@ -16,10 +16,12 @@ namespace rosbuild {
 
 struct LayerPlan {
   std::string name;
-  Key key;                           // of the squashfs
-  std::string file_name;             // "base-0123456789abcdef.squashfs"
-  std::size_t step = 0;              // after it, `file` is set
-  std::shared_ptr<Lazy<Tree>> tree;  // usable after `step`
+  Key key;                              // of the squashfs
+  unsigned block_size;                  // likewise, in bytes
+  const LayerRecipe* recipe = nullptr;  // none of the one that a platform brings
+  std::string file_name;                // "base-0123456789abcdef.squashfs"
+  std::size_t step = 0;                 // after it, `file` is set
+  std::shared_ptr<Lazy<Tree>> tree;     // usable after `step`
   std::shared_ptr<Made> file;
 };
 
@@ -37,6 +39,9 @@ struct KernelPlan {
   std::vector<fs::path> early_lists;
 };
 
+// What boxes start from; it is packed as JSON, which they read faster.
+fs::path os_config_file(const fs::path& root);
+
 struct Programs {
   fs::path init;
   fs::path ros;
@@ -47,7 +52,8 @@ class LayerPlanner {
   LayerPlanner(const Recipes& recipes, Cache& cache, Materials& materials, Graph& graph,
                Programs programs, SquashfsOptions squashfs);
 
-  // The layers of a platform, bottom to top, planned on first use.
+  // The layers of a platform, bottom to top, planned on first use. Over those of its recipes is
+  // one with what makes a box one of this platform: the others are shared by many.
   std::vector<const LayerPlan*> layers_of(const Platform& platform);
   // The kernel among them. Throws ros::Error when the platform has none.
   const KernelPlan& kernel_of(const Platform& platform);
@@ -56,11 +62,16 @@ class LayerPlanner {
  private:
   const LayerPlan& plan(const LayerRecipe& recipe, const Platform& platform,
                         const std::vector<const LayerPlan*>& below);
-  const KernelPlan& plan_kernel(const LayerRecipe& recipe);
+  const LayerPlan& plan_platform(const Platform& platform);
+  // The layer whose content this key stands for; it has no tree yet when it is new.
+  LayerPlan& layer_of(const std::string& name, const Key& content, unsigned block_size);
+  void add_step(LayerPlan& layer, const std::string& arch, std::vector<std::size_t> needs,
+                double weight);
+  const KernelPlan& plan_kernel(const LayerRecipe& recipe, const std::string& arch);
   ModulesPlan plan_modules(const std::string& title, const KernelPlan& kernel,
                            const std::vector<fs::path>& lists,
                            const std::vector<fs::path>& configs);
-  Tree own_files(const LayerRecipe& recipe, const Platform& platform) const;
+  Tree own_files(const LayerRecipe& recipe) const;
 
   const Recipes& recipes_;
   Cache& cache_;

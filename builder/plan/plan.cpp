@@ -74,32 +74,26 @@ struct Plan::Boot {
   }
 };
 
-Plan::Plan(const Recipes& recipes, Cache& cache, std::string arch, const Lock& lock,
-           const Request& request, Programs programs, Reporter& reporter)
+Plan::Plan(const Recipes& recipes, Cache& cache, Graph& graph, const Packages& packages,
+           std::string arch, const Lock& lock, const Request& request, Programs programs)
     : recipes_(recipes),
       cache_(cache),
+      graph_(graph),
       arch_(std::move(arch)),
       request_(request),
-      materials_(cache, lock, request.mirror, recipes.distribution.epoch, reporter),
+      materials_(cache, graph_, packages, lock, arch_, recipes.distribution.epoch),
       files_(cache, graph_),
       images_(cache, files_, materials_, recipes.distribution,
-              {.level = levels_of(request.compression).deflate, .threads = request.jobs}) {
-  std::vector<std::string> sections{"tools"};
-  for (const auto& [section, packages] : lock.sections)
-    if (section != "tools") sections.push_back(section);
-  materials_.add_steps(graph_, sections);
-  loader_step_ = plan_loader();
-  layers_ = std::make_unique<LayerPlanner>(
-      recipes, cache, materials_, graph_, std::move(programs),
-      SquashfsOptions{.level = levels_of(request.compression).squashfs,
-                      .processors = request.jobs});
-}
+              {.level = levels_of(request.compression).deflate, .threads = request.jobs}),
+      layers_(recipes, cache, materials_, graph_, std::move(programs),
+              {.level = levels_of(request.compression).squashfs, .processors = request.jobs}),
+      loader_step_(plan_loader()) {}
 
 std::size_t Plan::plan_loader() {
   Key key{"loader 1"};
   key.add("tools", materials_.fingerprint("tools"));
   return graph_.add(
-      {"boot loader", {materials_.toolbox_step()}, 1, [this, key](std::stop_token stop) {
+      {arch_ + " boot loader", {materials_.toolbox_step()}, 1, [this, key](std::stop_token stop) {
          const bool cached = cache_.find(key.digest()).has_value();
          const fs::path folder = cache_.get_or_make(key.digest(), [&](const fs::path& out) {
            fs::create_directory(out);
@@ -156,15 +150,15 @@ PlannedFile Plan::early_initrd_of(const KernelPlan& kernel) {
   Key key{"early initrd 1"};
   key.add("kernel", kernel.early_modules.fingerprint).add("level", std::to_string(level));
   for (const auto& list : kernel.early_lists) key.add("early", ros::read_file(list));
-  key.add("init", ros::sha256_file(layers_->programs().init));
+  key.add("init", ros::sha256_file(layers_.programs().init));
   key.add("epoch", std::to_string(recipes_.distribution.epoch));
-  return files_.add("early initrd", key, {kernel.early_modules.step}, 8,
+  return files_.add(arch_ + " early initrd", key, {kernel.early_modules.step}, 8,
                     [this, &kernel, level](const fs::path& out, std::stop_token stop) {
                       std::vector<ModuleList> lists;
                       for (const auto& list : kernel.early_lists)
                         lists.push_back({ros::read_file(list), list.string()});
                       const Tree tree = early_initrd(
-                          {.init = Content::whole_file(layers_->programs().init),
+                          {.init = Content::whole_file(layers_.programs().init),
                            .busybox = find_busybox(materials_.merged("tools")),
                            .modules = select_modules(kernel.early_modules.tree->get(), lists),
                            .epoch = recipes_.distribution.epoch});
@@ -178,27 +172,27 @@ PlannedFile Plan::plan_medium_kernel(const Platform& platform, const KernelPlan&
   if (!packs_kernel(platform)) return image;
   Key key{"packed kernel 1"};
   key.add("image", image.key).add("tools", materials_.fingerprint("tools"));
-  return files_.add("kernel " + kernel.section, key, {image.step, materials_.toolbox_step()}, 4,
-                    [this, made = image.made](const fs::path& out, std::stop_token stop) {
-                      Tree tree;
-                      tree.put(ros::kKernelFile, {.mtime = recipes_.distribution.epoch,
-                                                  .content = Content::whole_file(made->path)});
-                      write_squashfs(
-                          tree, out, materials_.toolbox(),
-                          {.compressor = "gzip", .level = 9, .processors = request_.jobs}, stop);
-                    });
+  return files_.add(
+      arch_ + " packed " + kernel.section, key, {image.step, materials_.toolbox_step()}, 4,
+      [this, made = image.made](const fs::path& out, std::stop_token stop) {
+        Tree tree;
+        tree.put(ros::kKernelFile, {.mtime = recipes_.distribution.epoch,
+                                    .content = Content::whole_file(made->path)});
+        write_squashfs(tree, out, materials_.toolbox(),
+                       {.compressor = "gzip", .level = 9, .processors = request_.jobs}, stop);
+      });
 }
 
 // The initrd carries the manifest of the layers, so it comes after them.
 Plan::Boot Plan::plan_boot(const Platform& platform) {
-  Boot boot{.layers = layers_->layers_of(platform),
-            .kernel = &layers_->kernel_of(platform),
+  Boot boot{.layers = layers_.layers_of(platform),
+            .kernel = &layers_.kernel_of(platform),
             .image_key = Key{"vmlinuz 1"},
             .key = Key{"initrd 2"},
             .disk_cmdline = ros::words(command_line(platform, {}) + " " + ros::kDiskCmdline)};
   boot.image_key.add("packages", materials_.fingerprint(boot.kernel->section));
   const PlannedFile image =
-      files_.add("kernel", boot.image_key, {boot.kernel->early_modules.step}, 1,
+      files_.add(arch_ + " kernel", boot.image_key, {boot.kernel->early_modules.step}, 1,
                  [kernel = boot.kernel](const fs::path& out, std::stop_token) {
                    ros::write_file(out, read_kernel(kernel->packages->get()).image.read());
                  });
@@ -297,8 +291,7 @@ PlannedFile Plan::plan_part(const Platform& platform, const ArtifactSpec& spec, 
 std::vector<LockedPackage> Plan::shipped_packages(const Boot& boot) const {
   std::vector<LockedPackage> shipped;
   for (const auto* layer : boot.layers) {
-    const LayerRecipe& recipe = recipes_.layers.at(layer->name);
-    if (recipe.packages.empty() && !recipe.kernel) continue;
+    if (!layer->recipe || (layer->recipe->packages.empty() && !layer->recipe->kernel)) continue;
     const auto& packages = materials_.packages(layer->name);
     shipped.insert(shipped.end(), packages.begin(), packages.end());
   }
@@ -319,7 +312,7 @@ PlannedFile Plan::plan_rootfs(const std::string& title, const Boot& boot) {
   std::vector<std::shared_ptr<Made>> pieces;
   for (const auto* layer : boot.layers) {
     const PlannedFile piece = files_.add(
-        "tar of layer " + layer->name,
+        arch_ + " tar of layer " + layer->name,
         Key{"tar piece 1"}.add("layer", layer->file_name).add("level", std::to_string(level)),
         {layer->step}, 4,
         [this, tree = layer->tree, level](const fs::path& out, std::stop_token stop) {

@@ -21,13 +21,15 @@ namespace rosbuild {
 
 class Plan {
  public:
-  // For the platforms of one architecture; the references must outlive the plan.
-  Plan(const Recipes& recipes, Cache& cache, std::string arch, const Lock& lock,
-       const Request& request, Programs programs, Reporter& reporter);
+  // Adds its steps to the graph, for the platforms of one architecture. The references must
+  // outlive the plan, and the plan the run.
+  Plan(const Recipes& recipes, Cache& cache, Graph& graph, const Packages& packages,
+       std::string arch, const Lock& lock, const Request& request, Programs programs);
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
 
   // Adds the artifacts of a platform that the request asks for.
   void add(const Platform& platform);
-  const Graph& graph() const { return graph_; }
 
   // After the graph has run: puts every artifact and each platform's
   // checksums.txt into the output folder.
@@ -59,14 +61,14 @@ class Plan {
 
   const Recipes& recipes_;
   Cache& cache_;
+  Graph& graph_;
   std::string arch_;
   const Request& request_;
-  Graph graph_;
   Materials materials_;
   FileSteps files_;
   ImagePlanner images_;
-  std::unique_ptr<LayerPlanner> layers_;
-  std::size_t loader_step_ = 0;
+  LayerPlanner layers_;
+  std::size_t loader_step_;
   std::map<std::string, Made> loader_;  // after its step: by name in the loader's folder
   std::vector<Artifact> artifacts_;
 };

@@ -82,6 +82,7 @@ artifacts:
   - {name: vmlinuz, format: kernel}
   - {name: disk.vmdk, format: vmdk, size: 8GiB}
 END
+  echo 'rancher: {debug: false}' >recipes/os-config.yml
   digest=$(printf '%064d' 0)
   {
     for package in base/bash base/busybox kernel/linux-image-amd64 tools/mtools; do
