@@ -18,6 +18,7 @@ namespace {
 constexpr const char* kFolder = "/var/lib/rancher/engines";
 constexpr const char* kLabel = "io.rancher.user_docker.name";
 constexpr const char* kImage = "docker:dind";
+constexpr const char* kKeys = "authorized_keys";
 
 void check_name(const std::string& name) {
   const auto fits = [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; };
@@ -40,6 +41,9 @@ int create_inner_engine(Arguments arguments) {
   std::string image = take_option(arguments, "-v", "--version");
   const std::string network = take_option(arguments, "", "--network");
   const std::string address = take_option(arguments, "", "--fixed-ip");
+  constexpr int kLastPort = 65535;
+  const int ssh_port = take_number(arguments, "", "--ssh-port", 0, kLastPort);
+  const std::string keys = take_option(arguments, "", "--authorized-keys");
   expect_words(arguments, 1, 1, "ros engine create");
   const std::string& name = arguments[0];
   check_name(name);
@@ -52,6 +56,7 @@ int create_inner_engine(Arguments arguments) {
   if (fs::exists(folder) || Docker{kUserDocker}.inspect(name))
     throw Error{fmt::format("there is a container or an engine {} already", name)}.hint(
         "ros engine rm " + name);
+  const std::string authorized = keys.empty() ? std::string{} : read_file(keys);
   std::vector<std::string> argv{"docker",
                                 "run",
                                 "--detach",
@@ -66,8 +71,15 @@ int create_inner_engine(Arguments arguments) {
                                 fmt::format("--volume={}/run:/run/engine", folder.string())};
   if (!network.empty()) argv.push_back("--network=" + network);
   if (!address.empty()) argv.push_back("--ip=" + address);
+  if (ssh_port > 0) argv.push_back(fmt::format("--publish={}:22", ssh_port));
+  if (!keys.empty())
+    argv.push_back(fmt::format("--volume={}/{}:/root/.ssh/{}:ro", folder.string(), kKeys, kKeys));
   argv.insert(argv.end(), {image, "dockerd", "--host=unix:///run/engine/docker.sock"});
   try {
+    if (!keys.empty()) {
+      fs::create_directories(folder);
+      write_file_atomically(folder / kKeys, authorized, 0600);
+    }
     fmt::print("{}\n", trim(run_program(argv)));
   } catch (...) {
     Docker{kUserDocker}.remove(name);  // docker makes it before it finds that it cannot start
@@ -85,6 +97,7 @@ int create_inner_engine(Arguments arguments) {
 
 int remove_inner_engine(Arguments arguments) {
   const bool force = take_flag(arguments, "-f", "--force");
+  const int seconds = take_number(arguments, "-t", "--timeout", 10);
   expect_words(arguments, 1, 1, "ros engine rm");
   const std::string& name = arguments[0];
   check_name(name);
@@ -95,7 +108,11 @@ int remove_inner_engine(Arguments arguments) {
         fmt::format("docker ps -a --filter label={}", kLabel));
   if (!force && !confirm(fmt::format("Remove engine {} with its containers and images?", name)))
     return 1;
-  if (is_inner_engine(name)) Docker{kUserDocker}.remove(name);
+  if (is_inner_engine(name)) {
+    const Docker docker{kUserDocker};
+    docker.stop(name, seconds);
+    docker.remove(name);
+  }
   fs::remove(command_of(name));
   fs::remove_all(folder);
   return 0;

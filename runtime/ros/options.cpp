@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <cstdio>
 #include <iostream>
 
@@ -9,6 +10,14 @@
 #include "runtime/base/text.h"
 
 namespace ros {
+namespace {
+
+// An option without a brief form has "" for it, which an argument may be too.
+bool is_either(std::string_view argument, std::string_view brief, std::string_view name) {
+  return !argument.empty() && (argument == brief || argument == name);
+}
+
+}  // namespace
 
 std::string take_option(Arguments& arguments, std::string_view brief, std::string_view name) {
   const std::string assigned = std::string{name} + "=";
@@ -19,7 +28,7 @@ std::string take_option(Arguments& arguments, std::string_view brief, std::strin
       arguments.erase(at);
       return value;
     }
-    if (arguments[i] != brief && arguments[i] != name) continue;
+    if (!is_either(arguments[i], brief, name)) continue;
     if (i + 1 == arguments.size()) throw Error{arguments[i] + " needs a value", Error::Kind::usage};
     const std::string value = arguments[i + 1];
     arguments.erase(at, at + 2);
@@ -28,9 +37,25 @@ std::string take_option(Arguments& arguments, std::string_view brief, std::strin
   return {};
 }
 
+int take_number(Arguments& arguments, std::string_view brief, std::string_view name, int otherwise,
+                int most) {
+  const std::string text = take_option(arguments, brief, name);
+  if (text.empty()) return otherwise;
+  int number = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (code != std::errc{} || end != text.data() + text.size() || number < 0 || number > most)
+    throw Error{
+        fmt::format("{} needs a number{}, not {}", name,
+                    most < std::numeric_limits<int>::max() ? fmt::format(" of at most {}", most)
+                                                           : std::string{},
+                    text),
+        Error::Kind::usage};
+  return number;
+}
+
 bool take_flag(Arguments& arguments, std::string_view brief, std::string_view name) {
   return std::erase_if(arguments, [&](const std::string& argument) {
-           return argument == brief || argument == name;
+           return is_either(argument, brief, name);
          }) > 0;
 }
 

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <map>
 #include <set>
@@ -66,18 +65,6 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
     }
     print(line + "\n");
   }
-}
-
-// The value of an option as a number that is not negative.
-int take_number(Arguments& arguments, std::string_view brief, std::string_view name,
-                int otherwise) {
-  const std::string text = take_option(arguments, brief, name);
-  if (text.empty()) return otherwise;
-  int number = 0;
-  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (code != std::errc{} || end != text.data() + text.size() || number < 0)
-    throw Error{fmt::format("{} needs a number, not {}", name, text), Error::Kind::usage};
-  return number;
 }
 
 // What is left must be names.

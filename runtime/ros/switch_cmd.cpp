@@ -42,8 +42,11 @@ constexpr const char* kEngineHelp =
     "the system's own. An engine that does not serve is left, and the one before runs again.\n"
     "\n"
     "       ros engine create NAME [-v IMAGE] [--network NET [--fixed-ip ADDRESS]]\n"
-    "                                            a Docker in a container of yours: docker-NAME\n"
-    "       ros engine rm NAME [-f]              removes it with its data\n";
+    "                         [--ssh-port PORT] [--authorized-keys FILE]\n"
+    "                                            a Docker in a container of yours: docker-NAME;\n"
+    "                                            for an image with an sshd: the port that leads\n"
+    "                                            to it, and who may log in as its root\n"
+    "       ros engine rm NAME [-f] [-t SECONDS] removes it with its data, stopped before\n";
 
 constexpr const char* kSwitchContainer = "console-switch";
 

@@ -19,16 +19,6 @@ fs::path disk(const fs::path& folder, std::uintmax_t size, const std::vector<std
   return path;
 }
 
-// A partition of 30 MB with a file system of the same size, on a disk that has grown since.
-fs::path outgrown_disk(const fs::path& folder) {
-  constexpr std::uintmax_t kMiB = 1 << 20;
-  const fs::path path = empty_disk(folder, 31 * kMiB);
-  check_output({"sh", "-c", "echo '2048,,L' | sfdisk -q --label dos \"$1\"", "sh", path.string()});
-  check_output({"mke2fs", "-q", "-t", "ext4", "-E", "offset=1048576", path.string(), "30720"});
-  fs::resize_file(path, 256 * kMiB);
-  return path;
-}
-
 Disk virtio(const fs::path& path) { return {.path = path, .bus = Bus::virtio}; }
 
 constexpr const char* kUserData =
@@ -90,8 +80,8 @@ void check_storage(Guest& guest) {
   guest.root("[ ! -e /mnt/absent ] || [ -z \"$(ls /mnt/absent)\" ]");
   CHECK(guest.run("awk 'NR > 1 {print $1, $3}' /proc/swaps") ==
         "/dev/vdc 65532\n/var/lib/rancher/swap 32764");
-  CHECK(guest.run("cat /sys/block/vdd/vdd1/size") == "522240");  // up to the end of 256 MiB
-  CHECK(std::stol(guest.run("df -m /mnt/grown | awk 'END {print $2}'")) > 200);
+  CHECK(guest.run("cat /sys/block/vdd/vdd1/size") == "1112064");  // up to the end of 544 MiB
+  CHECK(std::stol(guest.run("df -m /mnt/grown | awk 'END {print $2}'")) > 450);
 }
 
 void check_nfs(Guest& guest, const NfsServer& server) {
@@ -140,7 +130,7 @@ TEST_CASE("config: cloud-config takes effect and ros answers", "[boot]") {
       {.name = "config",
        .disks = {virtio(state), virtio(disk(dir.path(), 64 << 20, {"mke2fs", "-q", "-L", "data"})),
                  virtio(disk(dir.path(), 64 << 20, {"mkswap", "-q"})),
-                 virtio(outgrown_disk(dir.path()))},
+                 virtio(outgrown_disk(dir.path(), "dos", {"mke2fs", "-q", "-t", "ext4"}, 30))},
        .user_data = ros::replace_all(kUserData, "PORT", std::to_string(server.port())),
        .arguments = {"-kernel", artifact("amd64", "vmlinuz").string(), "-initrd",
                      artifact("amd64", "initrd").string(), "-append",

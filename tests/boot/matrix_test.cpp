@@ -264,7 +264,7 @@ TEST_CASE("image: the VMDK out of the OVA, VMware's devices, by an OVF environme
   CHECK_THAT(guest.run("for file in /usr/bin/vmtoolsd /usr/lib/*/open-vm-tools/plugins/*/*.so; do "
                        "/lib64/ld-linux-x86-64.so.2 --list $file || exit; done"),
              Catch::Contains("libvmtools.so.0 => ") && !Catch::Contains("not found"));
-  guest.expect("service open-vm-tools ended with status 1 ", seconds{180});
+  guest.expect("service open-vm-tools ended with status 1;", seconds{180});
 }
 
 TEST_CASE("image: Hyper-V's VHDX, OVMF, AHCI, by NoCloud", "[boot][matrix]") {

@@ -195,6 +195,12 @@ void check_verbs(Guest& guest) {
   CHECK(inspect(guest, "web", ".State.Status") == "created");
   guest.root("ros service pull web");
   guest.root("ros service up web");
+  // In the foreground one sees what it says for as long as it runs.
+  guest.root("ros service stop -t 1 web");
+  guest.root("(ros service start --foreground web; echo over) < /dev/null > /run/shown 2>&1 &");
+  wait_for(guest, "grep -q serving /run/shown");
+  guest.root("ros service stop -t 1 web");
+  wait_for(guest, "tail -n 1 /run/shown | grep -qx over");
   guest.root("ros service down -t 1 web");
   CHECK(guest.root("ros service ps -q web").empty());
   guest.root("ros service up web");

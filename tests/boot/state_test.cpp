@@ -37,6 +37,10 @@ void check_grows(Guest& guest) {
       " do sleep 1; done'");
 }
 
+std::int64_t mebibytes_of(Guest& guest, const std::string& folder) {
+  return std::stol(guest.run("df -m " + folder + " | awk 'END {print $2}'"));
+}
+
 // A LUKS copy of `plain`. qemu-img needs no device mapper, so no root. It sizes the key
 // derivation by the processor time of its first round, and refuses when that is counted as
 // none, as kernels that count in ticks may: then it is asked again.
@@ -64,8 +68,13 @@ TEST_CASE("state: XFS grows to its disk and outlives a reboot", "[boot][matrix]"
   ros::TempDir oem;  // found by its label, for what comes after the state
   machine.disks.push_back({.path = oem_disk(oem.path(),
                                             "hostname: from-oem\nwrite_files:\n"
-                                            "  - {path: /etc/oem, content: here}\n"),
+                                            "  - {path: /etc/oem, content: here}\n"
+                                            "mounts: [[/dev/vdc1, /mnt/grown, xfs]]\n"
+                                            "rancher: {resize_device: /dev/vdc1}\n"),
                            .bus = Bus::virtio});
+  ros::TempDir grown;
+  machine.disks.push_back(
+      {.path = outgrown_disk(grown.path(), "gpt", {"mkfs.xfs", "-q"}, 320), .bus = Bus::virtio});
   Guest guest{machine};
   guest.expect_ready();
   CHECK(guest.run("hostname") == "from-oem");
@@ -73,6 +82,8 @@ TEST_CASE("state: XFS grows to its disk and outlives a reboot", "[boot][matrix]"
   CHECK(guest.run("findmnt -n -o SOURCE,FSTYPE /state") == "/dev/vda xfs");
   CHECK_THAT(guest.run("ros os status"), Catch::Contains("/dev/vda xfs"));
   check_grows(guest);
+  CHECK(mebibytes_of(guest, "/mnt/grown") > 700);  // rancher.resize_device: GPT, mounted
+  guest.root("sfdisk --verify /dev/vdc");
   make_image(guest);
   check_whole(guest);
   guest.root("echo kept > /var/lib/rancher/kept");
@@ -86,7 +97,12 @@ TEST_CASE("state: btrfs on LUKS, opened by the passphrase typed at the console",
   const fs::path disk = dir.path() / "luks.img";
   check_output({"mkfs.btrfs", "-q", "-L", "RANCHER_STATE", "-b", "512m", plain.string()});
   encrypt(plain, disk);
-  Guest guest{machine_with("state-luks", disk, "/dev/vda")};
+  auto machine = machine_with("state-luks", disk, "/dev/vda");
+  ros::TempDir grown;
+  machine.disks.push_back(
+      {.path = outgrown_disk(grown.path(), "gpt", {"mkfs.btrfs", "-q"}, 128), .bus = Bus::virtio});
+  machine.arguments.back() += " rancher.resize_device=/dev/vdb";
+  Guest guest{machine};
   guest.expect("/dev/vda is encrypted. Passphrase", seconds{300});
   guest.type("wrong\n");
   guest.expect("does not open /dev/vda", seconds{120});
@@ -96,6 +112,8 @@ TEST_CASE("state: btrfs on LUKS, opened by the passphrase typed at the console",
   CHECK(guest.run("findmnt -n -o SOURCE,FSTYPE /state") == "/dev/mapper/luks-vda btrfs");
   CHECK_THAT(guest.run("ros os status"), Catch::Contains("/dev/mapper/luks-vda btrfs"));
   check_grows(guest);
+  guest.root("mount /dev/vdb1 /mnt");
+  CHECK(mebibytes_of(guest, "/mnt") > 500);  // rancher.resize_device: GPT, not mounted
   make_image(guest);
   check_whole(guest);
 }

@@ -131,8 +131,10 @@ void make_inner_image(Guest& guest) {
       "cd /sys/fs/cgroup && mkdir -p init && for p in $(cat cgroup.procs); do echo $p > "
       "init/cgroup.procs; done\n"
       "for c in $(cat cgroup.controllers); do echo +$c > cgroup.subtree_control; done\n"
+      "mkdir -p /etc/ssh /run/sshd; ssh-keygen -qA; /usr/sbin/sshd -f /dev/null\n"
       "exec \"$@\"\n' > opt/entry; chmod +x opt/entry;"
-      " tar -c opt/entry bin sbin lib lib64 usr/bin usr/sbin usr/lib64 usr/lib/x86_64-linux-gnu"
+      " tar -c opt/entry bin sbin lib lib64 usr/bin usr/sbin usr/lib64 usr/lib/openssh "
+      "usr/lib/x86_64-linux-gnu"
       " etc/alternatives etc/passwd etc/group etc/ld.so.cache | docker import -c 'ENTRYPOINT "
       "[\"/opt/entry\"]' - inner",
       seconds{600});
@@ -140,7 +142,12 @@ void make_inner_image(Guest& guest) {
 
 void check_inner_engine(Guest& guest) {
   guest.run("docker network create --subnet 172.31.0.0/24 inner");
-  guest.root("ros engine create -v inner --network inner --fixed-ip 172.31.0.7 second");
+  guest.run("ssh-keygen -q -t ed25519 -N '' -f key");
+  CHECK(guest.try_run("sudo -n ros engine create --ssh-port 65536 second").status == 2);
+  CHECK(guest.try_run("sudo -n ros engine create --authorized-keys absent second").status == 1);
+  guest.root(
+      "ros engine create -v inner --network inner --fixed-ip 172.31.0.7 --ssh-port 2222"
+      " --authorized-keys key.pub second");
   CHECK(guest.run("docker inspect -f '{{.HostConfig.Privileged}}"
                   " {{.NetworkSettings.Networks.inner.IPAddress}}' second") == "true 172.31.0.7");
   const std::string second = "sudo /opt/bin/docker-second ";
@@ -149,6 +156,8 @@ void check_inner_engine(Guest& guest) {
                       "run --rm --name inside spot /usr/bin/busybox echo from inside",
                   seconds{300}) == "Loaded image: spot:latest\nfrom inside");
   CHECK(guest.run(second + "images -q | wc -l; docker ps -a -f name=inside -q") == "1");
+  CHECK(guest.run("ssh -p 2222 -i key -o StrictHostKeyChecking=no -o BatchMode=yes"
+                  " root@127.0.0.1 hostname") == "second");
   CHECK(guest.try_run("sudo -n ros engine create second").status != 0);
   guest.root("ros engine rm -f second");
   CHECK(guest.run("docker ps -qa -f name=second; ls /opt/bin").empty());

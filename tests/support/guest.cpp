@@ -62,6 +62,21 @@ fs::path empty_disk(const fs::path& folder, std::uintmax_t size) {
   return path;
 }
 
+fs::path outgrown_disk(const fs::path& folder, const std::string& table,
+                       std::vector<std::string> mkfs, std::uintmax_t mebibytes) {
+  constexpr std::uintmax_t kMiB = 1 << 20;
+  const fs::path disk = empty_disk(folder, (mebibytes + 2) * kMiB);
+  const fs::path content = empty_disk(folder, mebibytes * kMiB);
+  mkfs.push_back(content.string());
+  check_output(mkfs);
+  check_output({"sh", "-c", "echo \"2048,$1M,L\" | sfdisk -q --label \"$2\" \"$3\"", "sh",
+                std::to_string(mebibytes), table, disk.string()});
+  check_output({"dd", "if=" + content.string(), "of=" + disk.string(), "bs=1M", "seek=1",
+                "conv=notrunc,sparse", "status=none"});
+  fs::resize_file(disk, (mebibytes + 514) * kMiB);
+  return disk;
+}
+
 fs::path state_disk(const fs::path& folder, const std::map<std::string, std::string>& files) {
   const fs::path path = empty_disk(folder, 2ULL << 30);
   const ros::TempDir content;

@@ -109,6 +109,10 @@ fs::path overlay(const fs::path& folder, const fs::path& artifact, const std::st
 fs::path state_disk(const fs::path& folder, const std::map<std::string, std::string>& files = {});
 // A sparse empty disk.
 fs::path empty_disk(const fs::path& folder, std::uintmax_t size);
+// A disk whose only partition has a file system of `mebibytes`, made by `mkfs`, and that has
+// grown by half a GiB since. `table` is what sfdisk(8) calls it: dos or gpt.
+fs::path outgrown_disk(const fs::path& folder, const std::string& table,
+                       std::vector<std::string> mkfs, std::uintmax_t mebibytes);
 // A new key of ssh, and KEY.pub beside it.
 void make_key(const fs::path& key);
 // A TCP port of the loopback interface that was free a moment ago.
