@@ -18,7 +18,7 @@ help: ## this list
 	@echo "Variables: PLATFORM=$(PLATFORM) COMPRESS=release|fast OUT=$(OUT) JOBS=$(JOBS) PREFIX=/usr/local T=$(T)"
 
 image: tools $(if $(filter arm64 raspberry-pi64 all,$(PLATFORM)),arm64) ## build the artifacts of PLATFORM into out/PLATFORM/
-	$(ROSBUILD) image --platform $(PLATFORM) --compress $(COMPRESS) --output $(OUT)
+	$(ROSBUILD) image --platform $(PLATFORM) --compress $(COMPRESS) --jobs $(JOBS) --output $(OUT)
 
 setup: ## install the packages that building needs
 	@ci/setup build
@@ -46,7 +46,7 @@ test: setup-test build arm64 ## build everything, lint it and run every test
 	$(MAKE) --no-print-directory lint
 	$(MAKE) --no-print-directory check
 	$(MAKE) --no-print-directory fuzz T=5
-	$(ROSBUILD) image --platform all --compress fast --output $(OUT)
+	$(ROSBUILD) image --platform all --compress fast --jobs $(JOBS) --output $(OUT)
 	$(MAKE) --no-print-directory boot
 
 check: build ## unit and command line tests only (seconds)
@@ -56,7 +56,7 @@ boot: build ## boot and image tests of what is in out/
 	$(CTEST) -j $(LANES) -L 'boot|images' --output-junit results-boot.xml
 
 test-matrix: setup-test build arm64 ## boot every image of a disk, arm64 too, and what CI has no time for (five hours), with times
-	$(ROSBUILD) image --platform all --compress fast --output $(OUT)
+	$(ROSBUILD) image --platform all --compress fast --jobs $(JOBS) --output $(OUT)
 	$(BUILD)/test_boot "[matrix]" --durations yes
 
 bench: ## the figures, each beside its bound and a baseline of this run

@@ -23,7 +23,7 @@ namespace {
 using ros::Error;
 
 // Turns SIGINT and SIGTERM into a stop request. Signals are blocked in every
-// thread (children get them unblocked by Boost.Process's exec) and waited for here.
+// thread (of a child they are unblocked before exec) and waited for here.
 class StopOnSignal {
  public:
   StopOnSignal() {
@@ -88,45 +88,6 @@ Programs find_programs(const std::string& arch) {
                           : "`make arm64` builds them");
 }
 
-std::vector<WantedPackage> wanted(const std::vector<Text>& names) {
-  std::vector<WantedPackage> found;
-  for (const auto& name : names) found.push_back({name.value, name.at});
-  return found;
-}
-
-// One section a layer that has packages, in the order in which platforms stack
-// them, then the tools or what takes their place.
-std::vector<LockSection> lock_sections(const Recipes& recipes, const std::string& arch) {
-  std::vector<LockSection> sections;
-  std::set<std::string> seen;
-  for (const auto& [name, platform] : recipes.platforms) {
-    if (platform.arch.value != arch) continue;
-    std::vector<std::string> below;
-    for (const auto& layer_name : platform.layers) {
-      const LayerRecipe& layer = recipes.layers.at(layer_name.value);
-      std::vector<WantedPackage> packages = wanted(layer.packages);
-      LockSection section{.name = layer.name, .without = layer.without, .only = layer.only};
-      if (layer.kernel)
-        packages.push_back({layer.kernel->package.value, layer.kernel->package.at});
-      else
-        section.below = below;
-      if (packages.empty()) continue;
-      section.packages = std::move(packages);
-      if (!layer.kernel) below.push_back(layer.name);
-      if (seen.insert(layer.name).second) sections.push_back(std::move(section));
-    }
-  }
-  if (arch == kToolsArch) {
-    sections.push_back({.name = "tools", .packages = wanted(recipes.distribution.tools)});
-  } else if (const auto loaders = recipes.distribution.loaders.find(arch);
-             loaders != recipes.distribution.loaders.end()) {
-    // Of what they depend on, nothing is run or booted.
-    sections.push_back(
-        {.name = "loaders", .packages = wanted(loaders->second), .only = values(loaders->second)});
-  }
-  return sections;
-}
-
 void print_artifacts(const std::vector<Published>& artifacts) {
   std::size_t width = 0;
   for (const auto& artifact : artifacts) width = std::max(width, artifact.path.size());
@@ -146,15 +107,11 @@ int update_lock(const Request& request) {
 
   const auto before = ros::try_read_file(path);
   if (before && !request.update) {
-    std::set<std::string> missing;
     const Lock old = parse_lock(*before, path.string());
-    for (const auto& section : sections) {
-      auto names = old.names(section.name);
-      for (const auto& lower : section.below) names.merge(old.names(lower));
-      for (const auto& package : section.packages)
-        if (!names.contains(package.name)) missing.insert(package.name);
-    }
-    if (missing.empty()) {
+    if (std::ranges::all_of(sections, [&](const LockSection& section) {
+          const auto asked = old.asked.find(section.name);
+          return asked != old.asked.end() && asked->second == section.digest();
+        })) {
       fmt::print(stderr, "{} fits the recipes; `rosbuild lock --update` takes newer versions\n",
                  path.string());
       return 0;
@@ -214,8 +171,10 @@ int build_images(const Request& request) {
   }
   run_graph(graph, request.jobs, *reporter, signals.token());
   std::vector<Published> published;
+  // One at a time: lists are read, changed and written.
+  const ros::Fd alone = cache.lock("publish", signals.token());
   for (const auto& plan : plans) {
-    const auto part = plan.publish();
+    const auto part = plan.publish(signals.token());
     published.insert(published.end(), part.begin(), part.end());
   }
   if (const auto freed = cache.collect(request.cache_limit); freed > 0)

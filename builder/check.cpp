@@ -136,7 +136,51 @@ void check_layers(const Recipes& recipes, const Platform& platform, Once& proble
                  "add one whose recipe says runtime: true");
 }
 
+std::vector<WantedPackage> wanted(const std::vector<Text>& names) {
+  std::vector<WantedPackage> found;
+  for (const auto& name : names) found.push_back({name.value, name.at});
+  return found;
+}
+
 }  // namespace
+
+std::vector<LockSection> lock_sections(const Recipes& recipes, const std::string& arch) {
+  std::vector<LockSection> sections;
+  for (const auto& [name, platform] : recipes.platforms) {
+    if (platform.arch.value != arch) continue;
+    std::vector<std::string> below;
+    for (const auto& layer_name : platform.layers) {
+      const auto found = recipes.layers.find(layer_name.value);
+      if (found == recipes.layers.end()) continue;  // reported where it stands
+      const LayerRecipe& layer = found->second;
+      std::vector<WantedPackage> packages = wanted(layer.packages);
+      LockSection section{.name = layer.name, .without = layer.without, .only = layer.only};
+      if (layer.kernel)
+        packages.push_back({layer.kernel->package.value, layer.kernel->package.at});
+      else
+        section.below = below;
+      if (packages.empty()) continue;
+      section.packages = std::move(packages);
+      if (!layer.kernel) below.push_back(layer.name);
+      const auto known = std::ranges::find(sections, layer.name, &LockSection::name);
+      if (known == sections.end())
+        sections.push_back(std::move(section));
+      else  // of what is not below it everywhere it needs its own
+        std::erase_if(known->below, [&](const std::string& lower) {
+          return std::ranges::find(section.below, lower) == section.below.end();
+        });
+    }
+  }
+  if (arch == kToolsArch) {
+    sections.push_back({.name = "tools", .packages = wanted(recipes.distribution.tools)});
+  } else if (const auto loaders = recipes.distribution.loaders.find(arch);
+             loaders != recipes.distribution.loaders.end()) {
+    // Of what they depend on, nothing is run or booted.
+    sections.push_back(
+        {.name = "loaders", .packages = wanted(loaders->second), .only = values(loaders->second)});
+  }
+  return sections;
+}
 
 void check_artifacts(const Recipes& recipes, ros::Problems& problems) {
   Once once(problems);
@@ -214,6 +258,24 @@ void check_locked(const Recipes& recipes, const std::vector<const Platform*>& pl
   if (const auto loaders = recipes.distribution.loaders.find(arch);
       loaders != recipes.distribution.loaders.end())
     std::ranges::for_each(loaders->second, check);
+  if (!problems.empty()) return;  // what is missing says it better
+
+  std::set<std::string> used{"tools", "loaders"};
+  for (const auto* platform : platforms)
+    for (const auto& name : platform->layers) used.insert(name.value);
+  for (const auto& section : lock_sections(recipes, arch)) {
+    const auto asked = lock.asked.find(section.name);
+    if (!used.contains(section.name) ||
+        (asked != lock.asked.end() && asked->second == section.digest()))
+      continue;
+    const auto layer = recipes.layers.find(section.name);
+    problems.add(
+        problem(layer == recipes.layers.end() ? section.packages[0].position : layer->second.at,
+                fmt::format("{} was made for other packages, `without`, `only` or layers "
+                            "below than '{}' has now",
+                            lock_file, section.name),
+                "run `rosbuild lock`"));
+  }
 }
 
 void check_only(const std::vector<const Platform*>& platforms, const std::vector<std::string>& only,

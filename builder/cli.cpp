@@ -312,6 +312,8 @@ class Interface {
   Request finish() {
     if (request_.verb == Verb::image && request_.platforms.empty())
       throw usage("--platform is missing", "`rosbuild list` shows the platforms");
+    if (!request_.platform_arch.empty() && std::ranges::count(request_.platforms, "all") == 0)
+      throw usage("--arch is of --platform all", "a platform by its name has one architecture");
     if (request_.verb == Verb::boot && texts_.path.empty())
       throw usage("what shall be booted?", "as in: rosbuild boot out/vmware/rancheros.vmdk");
     if (request_.verb == Verb::verify && texts_.path.empty())

@@ -57,9 +57,10 @@ std::string version_of(const fs::path& folder) {
   return releases.empty() ? std::string{} : releases.back().version;
 }
 
-// Makes FILE.sig of each. ssh-keygen may ask for the key's passphrase, once.
+// Makes FILE.sig of each. ssh-keygen may ask for the key's passphrase.
 void sign(const std::vector<fs::path>& files, const std::string& key, const char* purpose) {
-  Command command{.argv = {"ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", purpose}};
+  Command command{.argv = {"ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", purpose},
+                  .asks = true};
   if (const char* agent = std::getenv("SSH_AUTH_SOCK")) command.env["SSH_AUTH_SOCK"] = agent;
   for (const auto& file : files) {
     fs::remove(file.string() + ".sig");  // it would ask

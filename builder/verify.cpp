@@ -5,6 +5,8 @@
 #include <set>
 
 #include "builder/build.h"
+#include "builder/pack/stream.h"
+#include "builder/publish/release.h"
 #include "builder/verify/artifact.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/release.h"
@@ -12,11 +14,38 @@
 namespace rosbuild {
 namespace {
 
-// What `rosbuild image` and `rosbuild publish` write beside artifacts.
+// What `rosbuild publish` writes beside artifacts.
 bool is_about_others(const fs::path& path) {
-  static const std::set<std::string> names{"checksums.txt", "checksums.txt.sig", "index.html",
-                                           "latest"};
+  static const std::set<std::string> names{"checksums.txt.sig", "index.html", "latest"};
   return names.contains(path.filename().string());
+}
+
+bool is_list(const fs::path& path) { return path.filename() == kChecksums; }
+
+// Of the files that the list names, or of the one called `only`: they have to be there, whole.
+std::vector<std::string> unlike_list(const fs::path& folder, const std::string& only = {}) {
+  std::vector<std::string> faults;
+  for (const auto& [name, sha256] : read_checksums(folder)) {
+    if (!only.empty() && name != only) continue;
+    const fs::path path = folder / name;
+    if (!fs::is_regular_file(path))
+      faults.push_back(name + " is not there");
+    else if (sha256_sparse(path.string()) != sha256)
+      faults.push_back(fmt::format("{} is not what {} says", name, kChecksums));
+  }
+  return faults;
+}
+
+Verdict verify_list(const fs::path& list) {
+  const fs::path folder = list.parent_path();
+  return {fmt::format("digests of {} files", read_checksums(folder).size()), unlike_list(folder)};
+}
+
+Verdict verify_file(const fs::path& file) {
+  Verdict verdict = verify_artifact(file);
+  const auto faults = unlike_list(file.parent_path(), file.filename().string());
+  verdict.faults.insert(verdict.faults.end(), faults.begin(), faults.end());
+  return verdict;
 }
 
 bool is_release(const fs::path& path) {
@@ -44,7 +73,8 @@ Verdict verify_release(const fs::path& folder) {
 
 int verify(const Request& request) {
   std::vector<fs::path> files{request.path};
-  if (fs::is_directory(request.path) && !is_release(request.path)) {
+  const bool folder = fs::is_directory(request.path) && !is_release(request.path);
+  if (folder) {
     files.clear();
     for (fs::recursive_directory_iterator entry(request.path), end; entry != end; ++entry) {
       const fs::path& path = entry->path();
@@ -56,7 +86,10 @@ int verify(const Request& request) {
   }
   bool good = true;
   for (const auto& file : files) {
-    const Verdict verdict = is_release(file) ? verify_release(file) : verify_artifact(file);
+    const Verdict verdict = is_release(file) ? verify_release(file)
+                            : is_list(file)  ? verify_list(file)
+                            : folder         ? verify_artifact(file)  // its list comes with it
+                                             : verify_file(file);
     fmt::print("{}: {}\n", file.string(), verdict.what);
     for (const auto& fault : verdict.faults) fmt::print("  wrong: {}\n", fault);
     good = good && verdict.faults.empty();

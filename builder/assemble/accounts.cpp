@@ -79,12 +79,14 @@ Accounts::Accounts(std::string_view passwd, std::string_view group)
   for (auto& fields : group_) fields[1] = "x";
 }
 
-void Accounts::add(const Group& group) {
+void Accounts::add(const Group& group) try {
   check_name(group.name);
   add_line(group_, {group.name, "x", std::to_string(group.gid), ""}, 3, "group");
+} catch (Error& error) {
+  throw std::move(error).at(group.at);
 }
 
-void Accounts::add(const User& user) {
+void Accounts::add(const User& user) try {
   check_name(user.name);
   const auto group_id = std::to_string(gid(user.group));
   add_line(passwd_, {user.name, "x", std::to_string(user.uid), group_id, "", user.home, user.shell},
@@ -97,6 +99,8 @@ void Accounts::add(const User& user) {
     if (std::ranges::find(list, user.name) == list.end()) list.push_back(user.name);
     members = ros::join(list, ",");
   }
+} catch (Error& error) {
+  throw std::move(error).at(user.at);
 }
 
 std::uint32_t Accounts::uid(const std::string& user) const { return id(passwd_, user, 2, "user"); }

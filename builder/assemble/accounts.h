@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "builder/os/tree.h"
+#include "runtime/base/error.h"
 
 namespace rosbuild {
 
@@ -18,11 +19,13 @@ struct User {
   std::string home;
   std::string shell;
   std::vector<std::string> groups;  // supplementary, by name
+  ros::Position at = {};
 };
 
 struct Group {
   std::string name;
   std::uint32_t gid = 0;
+  ros::Position at = {};
 };
 
 class Accounts {
@@ -30,8 +33,8 @@ class Accounts {
   // From the text of existing files; the masters of base-passwd have the same form.
   Accounts(std::string_view passwd, std::string_view group);
 
-  // Throw ros::Error when a name or id is taken by another entry, or a group is
-  // not known. An equal entry is accepted.
+  // Throw ros::Error, with the entry's position, when a name or id is taken by another entry, or a
+  // group is not known. An equal entry is accepted.
   void add(const Group& group);
   void add(const User& user);
 

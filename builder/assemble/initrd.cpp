@@ -37,8 +37,9 @@ Content find_busybox(const Tree& packages) {
   for (const char* path : {"usr/bin/busybox", "bin/busybox"})
     if (const Entry* entry = packages.find(path); entry && entry->type == EntryType::file)
       return entry->content;
-  throw ros::Error{"the kernel packages hold no busybox"}.hint(
-      "the lock's section `kernel` needs busybox-static; run `rosbuild lock --update`");
+  throw ros::Error{"the locked tools hold no busybox"}.hint(
+      "add busybox-static to `tools` or `loaders` in recipes/distribution.yaml and run "
+      "`rosbuild lock`");
 }
 
 }  // namespace rosbuild

@@ -196,11 +196,15 @@ Accounts make_accounts(const Tree& tree, const Tree& under, const LayerSpec& spe
 void put_directories(Tree& tree, const LayerSpec& spec, const Accounts& accounts) {
   for (const auto& [path, wanted] : spec.directories) {
     Entry entry{.type = EntryType::directory, .mode = wanted.mode, .mtime = spec.epoch};
-    if (!wanted.owner.empty()) {
-      entry.uid = accounts.uid(wanted.owner);
-      entry.gid = accounts.primary_gid(wanted.owner);
+    try {
+      if (!wanted.owner.empty()) {
+        entry.uid = accounts.uid(wanted.owner);
+        entry.gid = accounts.primary_gid(wanted.owner);
+      }
+      if (!wanted.group.empty()) entry.gid = accounts.gid(wanted.group);
+    } catch (Error& error) {
+      throw std::move(error).at(wanted.at);
     }
-    if (!wanted.group.empty()) entry.gid = accounts.gid(wanted.group);
     tree.put(path, entry);
   }
 }

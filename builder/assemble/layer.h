@@ -20,6 +20,7 @@ struct LayerDirectory {
   unsigned mode = 0755;
   std::string owner;  // user name; empty: root
   std::string group;  // empty: the owner's primary group
+  ros::Position at = {};
 };
 
 struct LayerSpec {

@@ -13,6 +13,7 @@
 #include <unordered_set>
 
 #include "builder/os/process.h"
+#include "runtime/base/digest.h"
 #include "runtime/base/text.h"
 
 namespace rosbuild {
@@ -211,6 +212,16 @@ std::vector<std::string> names_of(const LockSection& section) {
 
 }  // namespace
 
+std::string LockSection::digest() const {
+  constexpr std::size_t kDigits = 16;
+  auto names = names_of(*this);
+  std::ranges::sort(names);
+  return ros::sha256(fmt::format("packages {}\nwithout {}\nonly {}\nbelow {}\n",
+                                 ros::join(names, " "), ros::join(without, " "),
+                                 ros::join(only, " "), ros::join(below, " ")))
+      .substr(0, kDigits);
+}
+
 Lock resolve(const LockRequest& request, std::stop_token stop) {
   Apt apt{request, std::move(stop)};
   try {
@@ -227,6 +238,7 @@ Lock resolve(const LockRequest& request, std::stop_token stop) {
   std::map<std::string, std::vector<const Record*>> closures;  // before `without` and `only`
   for (const auto& section : request.sections) {
     auto& kept = lock.sections[section.name];
+    lock.asked[section.name] = section.digest();
     if (section.packages.empty()) continue;
     std::string status;
     std::unordered_set<std::string> below;

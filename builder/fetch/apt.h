@@ -44,6 +44,9 @@ struct LockSection {
   // installed and are not repeated. Empty for a section that stands alone
   // (base, tools, kernel).
   std::vector<std::string> below;
+
+  // Of everything above, but for positions: 16 hex digits for the lock.
+  std::string digest() const;
 };
 
 struct LockRequest {

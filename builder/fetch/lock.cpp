@@ -71,15 +71,19 @@ Lock parse_lock(std::string_view text, const std::string& file) {
     if (trimmed.empty() || trimmed.front() == '#') continue;
     try {
       if (trimmed.front() == '[') {
-        if (trimmed.size() < 3 || trimmed.back() != ']') throw Error{"expected `[section]`"};
-        const std::string name(trimmed.substr(1, trimmed.size() - 2));
+        const auto header = trimmed.back() == ']'
+                                ? ros::words(trimmed.substr(1, trimmed.size() - 2))
+                                : std::vector<std::string>{};
+        if (header.size() != 2) throw Error{"expected `[section digest]`"};
+        const std::string& name = header[0];
         if (lock.sections.contains(name)) throw Error{fmt::format("section {} twice", name)};
         section = &lock.sections[name];
+        lock.asked[name] = header[1];
         names.clear();
         continue;
       }
       LockedPackage package = parse_package(ros::words(trimmed));
-      if (!section) throw Error{"a package before the first `[section]`"};
+      if (!section) throw Error{"a package before the first `[section digest]`"};
       if (!names.insert(package.name).second)
         throw Error{fmt::format("package {} twice in one section", package.name)};
       section->push_back(std::move(package));
@@ -97,7 +101,7 @@ std::string write_lock(const Lock& lock, const std::string& arch) {
       "# name version arch archive path size sha256\n",
       arch);
   for (const auto& [name, packages] : lock.sections) {
-    text += fmt::format("\n[{}]\n", name);
+    text += fmt::format("\n[{} {}]\n", name, lock.asked.at(name));
     auto sorted = packages;
     std::ranges::sort(sorted);
     for (const auto& p : sorted)

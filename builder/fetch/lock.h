@@ -3,8 +3,11 @@
 // A text file, one package a line, in sections named after the layer that the
 // packages go into ("tools" for the programs that the builder runs):
 //
-//   [base]
+//   [base 0123456789abcdef]
 //   bash 5.2.37-2 amd64 debian pool/main/b/bash/bash_5.2.37-2_amd64.deb 1516952 <64 hex>
+//
+// The digest behind a section's name is of what was asked for (LockSection::digest), so that a
+// recipe that asks for something else is found out.
 //
 // It holds no host name: the archive's name and the path in its pool are
 // enough, and the mirror is chosen where the build runs.
@@ -33,6 +36,7 @@ struct LockedPackage {
 
 struct Lock {
   std::map<std::string, std::vector<LockedPackage>> sections;  // packages sorted by name
+  std::map<std::string, std::string> asked;                    // digest, by section
 
   std::set<std::string> names() const;  // of all packages
   std::set<std::string> names(const std::string& section) const;

@@ -6,8 +6,13 @@
 //   staging/…        unfinished work; whatever lies here without an owner is
 //                    rubbish of a killed process and is removed at start
 //
-// An entry is made in staging/ and gets its name by rename(2), after its bytes
-// are on the disk; so a name always means a complete entry, whatever happened.
+//   unsynced         names the boot of the host (boot_id) in which entries were made that may not
+//                    be on the disk yet; who made some synchronizes in the end and removes it
+//
+// An entry is made in staging/ and gets its name by rename(2) when it is complete. To synchronize
+// each would be to wait for the disk all the time. So where `unsynced` is of an earlier boot, the
+// host has gone down meanwhile, and what was made or used since that file was written goes: a name
+// always means a complete entry, whatever happened.
 //
 // A path that was handed out stays valid while its process runs: whoever collects has the cache
 // for itself, or does not collect. Waiting would be no use, since the next build collects as well.
@@ -15,6 +20,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,6 +29,7 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "builder/os/process.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
@@ -30,15 +37,19 @@
 namespace rosbuild {
 namespace {
 
-void sync_filesystem(const fs::path& path) {
-  const ros::Fd fd = ros::open_file(path.string(), O_RDONLY);
-  if (::syncfs(fd.get()) != 0) throw ros::Error::from_errno("cannot write " + path.string());
+std::string boot_id() {
+  return ros::try_read_file("/proc/sys/kernel/random/boot_id").value_or("unknown\n");
 }
 
-void sync_entry(const fs::path& path) {
-  if (fs::is_directory(path)) return sync_filesystem(path);
-  const ros::Fd fd = ros::open_file(path.string(), O_RDONLY);
-  if (::fsync(fd.get()) != 0) throw ros::Error::from_errno("cannot write " + path.string());
+std::int64_t nanoseconds(const timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+constexpr const char* kUnsynced = "unsynced";
+
+// Before the first entry that it stands for gets its name; journals keep the order.
+void mark_unsynced(const fs::path& root) {
+  if (!fs::exists(root / kUnsynced)) ros::write_file_atomically(root / kUnsynced, boot_id());
 }
 
 // Removes what killed builders left. A living one holds a lock on its folder.
@@ -74,10 +85,19 @@ std::vector<Used> by_last_use(const fs::path& entries) {
     if (::lstat(it->path().c_str(), &status) != 0) continue;
     all.push_back({it->path(), status.st_mtim, size_on_disk(it->path())});
   }
-  std::ranges::sort(all, {}, [](const Used& used) {
-    return std::pair{used.last.tv_sec, used.last.tv_nsec};
-  });
+  std::ranges::sort(all, {}, [](const Used& used) { return nanoseconds(used.last); });
   return all;
+}
+
+// What the loss of a boot may have cut short. Nobody uses it: all users are of this boot, and the
+// first of them has been here.
+void remove_unsynced(const fs::path& root) {
+  const fs::path mark = root / kUnsynced;
+  struct stat since = {};
+  if (::lstat(mark.c_str(), &since) != 0 || ros::try_read_file(mark) == boot_id()) return;
+  for (const Used& used : by_last_use(root / "entries"))
+    if (nanoseconds(used.last) >= nanoseconds(since.st_mtim)) fs::remove_all(used.path);
+  fs::remove(mark);
 }
 
 }  // namespace
@@ -106,6 +126,7 @@ Cache::Cache(fs::path root) : root_(std::move(root)) {
   // One process's folder in staging, locked as long as it lives.
   const ros::FileLock guard{root_ / "locks/staging"};
   remove_rubbish(root_ / "staging");
+  remove_unsynced(root_);
   std::string name = (root_ / "staging/XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr)
     throw ros::Error::from_errno("cannot write to " + root_.string());
@@ -118,6 +139,12 @@ Cache::Cache(fs::path root) : root_(std::move(root)) {
 Cache::~Cache() {
   boost::system::error_code ignored;
   fs::remove_all(staging_, ignored);
+  if (!made_) return;
+  // The last of those who make something synchronizes for all of them.
+  if (::flock(users_.get(), LOCK_EX | LOCK_NB) != 0) return;
+  const int fd = ::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0 && ::syncfs(fd) == 0) fs::remove(root_ / kUnsynced, ignored);
+  ::close(fd);
 }
 
 std::optional<fs::path> Cache::find(const std::string& key) const {
@@ -129,19 +156,20 @@ std::optional<fs::path> Cache::find(const std::string& key) const {
 }
 
 fs::path Cache::get_or_make(const std::string& key,
-                            const std::function<void(const fs::path& out)>& make) {
+                            const std::function<void(const fs::path& out)>& make,
+                            const std::stop_token& stop) {
   if (auto hit = find(key)) return *hit;
 
   // One maker per key, across threads and processes: the loser of the race
   // waits here and then finds the winner's entry.
-  const ros::FileLock lock{root_ / "locks" / key};
+  const ros::Fd alone = lock(key, stop);
   if (auto hit = find(key)) return *hit;
 
   const ros::TempDir work{staging_};
   const fs::path out = work.path() / "out";
   make(out);
   if (!fs::exists(out)) throw ros::Error{"internal: the maker of a cache entry made nothing"};
-  sync_entry(out);
+  mark_unsynced(root_);
 
   fs::path entry = root_ / "entries" / key;
   fs::rename(out, entry);
@@ -150,8 +178,24 @@ fs::path Cache::get_or_make(const std::string& key,
   return entry;
 }
 
+ros::Fd Cache::lock(const std::string& name, const std::stop_token& stop) const {
+  const fs::path path = root_ / "locks" / name;
+  ros::Fd fd = ros::open_file(path.string(), O_RDWR | O_CREAT);
+  while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR)
+      throw ros::Error::from_errno("cannot lock " + path.string());
+    if (stop.stop_requested()) throw Cancelled{};
+    constexpr int kMilliseconds = 100;
+    ::poll(nullptr, 0, kMilliseconds);
+  }
+  return fd;
+}
+
 std::uint64_t Cache::collect(std::uint64_t limit) {
-  if (!made_) return 0;
+  // The limit that it keeps: looking at every file takes longer than a build without work.
+  const fs::path kept = root_ / "limit";
+  const std::string asked = std::to_string(limit);
+  if (!made_ && ros::try_read_file(kept) == asked) return 0;
   if (::flock(users_.get(), LOCK_EX | LOCK_NB) != 0) {
     ::flock(users_.get(), LOCK_SH);  // which was given up for the attempt
     return 0;
@@ -168,6 +212,7 @@ std::uint64_t Cache::collect(std::uint64_t limit) {
     fs::remove(root_ / "locks" / used.path.filename(), ignored);
     freed += used.bytes;
   }
+  ros::write_file(kept, asked);
   ::flock(users_.get(), LOCK_SH);
   return freed;
 }

@@ -77,7 +77,7 @@ struct LayerRecipe {
   std::vector<UserRecipe> users;
   std::vector<GroupRecipe> groups;
   std::optional<KernelRecipe> kernel;
-  bool runtime = false;  // gets init and ros
+  bool runtime = false;  // gets ros and os-config.yml
   // Of its squashfs: a power of two from 4 KiB to 1 MiB. Larger ones pack better, and a mount
   // keeps some (three, and two for each processor) in the box's memory.
   unsigned block_size = 1024 * 1024;

@@ -45,10 +45,11 @@ struct Pipe {
 // The child leads its own process group, so that a signal meant for it reaches
 // its helpers too.
 struct OwnGroup {
+  bool wanted = true;
   template <class Launcher>
   boost::system::error_code on_exec_setup(Launcher&, const boost::filesystem::path&,
                                           const char* const*) {
-    ::setpgid(0, 0);
+    if (wanted) ::setpgid(0, 0);
     ::signal(SIGPIPE, SIG_DFL);
     // The threads of a build block what its main thread waits for.
     sigset_t none;
@@ -60,6 +61,7 @@ struct OwnGroup {
 
 struct Result {
   int status = 0;
+  int signal = 0;  // that ended it
   std::string out;
   std::string err;  // equals interleaved output when merged
   bool stopped = false;
@@ -105,19 +107,19 @@ class Feeder {
   std::exception_ptr failure_;
 };
 
-// Ends the child's group: TERM at once, KILL after five seconds.
+// Ends the child (kill(2)'s pid, of a group negative): TERM at once, KILL after five seconds.
 class Stopper {
  public:
-  Stopper(std::stop_token stop, pid_t group)
-      : callback_(std::move(stop), [this, group] {
+  Stopper(std::stop_token stop, pid_t child)
+      : callback_(std::move(stop), [this, child] {
           stopped_ = true;
-          ::kill(-group, SIGTERM);
-          killer_ = std::jthread([this, group](std::stop_token done) {
+          ::kill(child, SIGTERM);
+          killer_ = std::jthread([this, child](std::stop_token done) {
             for (int tenth = 0; tenth < 50; ++tenth) {
               if (done.stop_requested()) return;
               ::poll(nullptr, 0, 100);
             }
-            ::kill(-group, SIGKILL);
+            ::kill(child, SIGKILL);
           });
         }) {}
   bool stopped() const { return stopped_; }
@@ -170,11 +172,11 @@ Result launch(const Command& command, bool merge, std::stop_token stop) {
     if (command.cwd.empty())
       return process::default_process_launcher()(
           context, failed, program, arguments, stdio,
-          process::process_environment(environment_of(command)), OwnGroup{});
+          process::process_environment(environment_of(command)), OwnGroup{!command.asks});
     return process::default_process_launcher()(
         context, failed, program, arguments, stdio,
         process::process_environment(environment_of(command)),
-        process::process_start_dir(command.cwd), OwnGroup{});
+        process::process_start_dir(command.cwd), OwnGroup{!command.asks});
   };
   process::process child = start();
   if (failed)
@@ -188,7 +190,7 @@ Result launch(const Command& command, bool merge, std::stop_token stop) {
   Result result;
   std::exception_ptr feed_failure;
   {
-    Stopper stopper{stop, pid};
+    Stopper stopper{stop, command.asks ? pid : -pid};
     std::optional<Feeder> feeder;
     if (fed) feeder.emplace(std::move(in.write_side), command);
     read_both(out.read_side, err.read_side, result);
@@ -197,6 +199,7 @@ Result launch(const Command& command, bool merge, std::stop_token stop) {
     }
     child.detach();
     result.status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    result.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     if (feeder) feed_failure = feeder->wait();
     result.stopped = stopper.stopped();
   }
@@ -212,9 +215,10 @@ std::string last_lines(const std::string& text, std::size_t count) {
   return "  | " + ros::join(lines, "\n  | ");
 }
 
-[[noreturn]] void fail(const Command& command, int status, const std::string& output) {
-  const std::string how = status > 128 ? fmt::format("was ended by signal {}", status - 128)
-                                       : fmt::format("failed with exit status {}", status);
+[[noreturn]] void fail(const Command& command, const Result& result, const std::string& output) {
+  const std::string how = result.signal != 0
+                              ? fmt::format("was ended by signal {}", result.signal)
+                              : fmt::format("failed with exit status {}", result.status);
   throw Error{fmt::format("{} {}\n  command: {}\n{}", fs::path(command.argv[0]).filename().string(),
                           how, ros::quote(command.argv), last_lines(output, 20)),
               Error::Kind::tool};
@@ -231,12 +235,12 @@ const bool kSigpipeIgnored = [] {
 
 void run(const Command& command, std::stop_token stop) {
   const Result result = launch(command, true, std::move(stop));
-  if (result.status != 0) fail(command, result.status, result.out);
+  if (result.status != 0) fail(command, result, result.out);
 }
 
 std::string capture(const Command& command, std::stop_token stop) {
   Result result = launch(command, false, std::move(stop));
-  if (result.status != 0) fail(command, result.status, result.err + result.out);
+  if (result.status != 0) fail(command, result, result.err + result.out);
   return std::move(result.out);
 }
 

@@ -22,9 +22,12 @@ struct Command {
   std::map<std::string, std::string> env;  // added to the rebuilt environment
   fs::path cwd;                            // empty: the current folder
   std::string input;                       // standard input; /dev/null when empty
-  // When set, called with a descriptor to write standard input to, in the
-  // calling thread, while the child runs; used to stream tar archives.
+  // When set, called with a descriptor to write standard input to, in a
+  // thread of its own, while the child runs; used to stream tar archives.
   std::function<void(int fd)> feed;
+  // It may ask the person at the terminal, which only the group in the foreground can: it stays in
+  // ours. Others lead a group of their own.
+  bool asks = false;
 };
 
 // Thrown when a stop request ended the work. Not an Error: nothing went wrong.

@@ -17,7 +17,6 @@ Command Toolbox::command(const std::string& program, std::vector<std::string> ar
     Command command{.argv = {(root_ / "usr/lib64/ld-linux-x86-64.so.2").string(), "--library-path",
                              libraries, "--argv0", program, file.string()},
                     .env = {{"SOURCE_DATE_EPOCH", std::to_string(epoch_)},
-                            {"MTOOLS_SKIP_CHECK", "1"},
                             {"MKE2FS_CONFIG", (root_ / "etc/mke2fs.conf").string()}}};
     command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
     return command;

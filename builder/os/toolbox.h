@@ -1,5 +1,5 @@
-// The programs that write bytes into artifacts (mksquashfs, mke2fs, mtools,
-// xorriso, grub-mkimage …), out of locked packages and never the host's, so
+// The programs that write bytes into artifacts (mksquashfs, mke2fs, xorriso,
+// grub-mkimage …), out of locked packages and never the host's, so
 // that the host's versions cannot change a byte. They run through the dynamic
 // loader and libraries they were locked with.
 #pragma once

@@ -18,11 +18,6 @@ namespace {
 
 using ros::Error;
 
-// Of the state's file system, which fills its partition from the first boot on: one block group.
-// More would have copies of the superblock all over the disk, and where a format keeps 2 MiB or
-// nothing each costs as much.
-constexpr std::uint64_t kFirstStateSize = 128 * kMiB;
-
 std::uint64_t boot_size(const DiskSpec& spec, const Tree& medium) {
   return spec.boot_size ? spec.boot_size : ros::boot_partition_size(medium.content_bytes());
 }

@@ -21,6 +21,11 @@ struct DiskSpec {
   Tree device_trees = {};       // of a Raspberry Pi's card (pi.h); otherwise none
 };
 
+// Of the state's file system, which fills its partition from the first boot on: one block group.
+// More would have copies of the superblock all over the disk, and where a format keeps 2 MiB or
+// nothing each costs as much.
+inline constexpr std::uint64_t kFirstStateSize = 128ULL << 20;
+
 // The least size of a disk for this medium, in bytes.
 std::uint64_t least_disk_size(const DiskSpec& spec);
 

@@ -39,7 +39,8 @@ void write_iso(const IsoSpec& spec, const fs::path& out, const Toolbox& toolbox,
   if (bios) tree.put_file("grub/eltorito.img", eltorito_image(toolbox, kIsoLabel, stop));
 
   const std::string date = volume_time(toolbox.epoch());
-  std::vector<std::string> arguments{"-as",
+  std::vector<std::string> arguments{"-no_rc",  // nothing of whoever builds; has to come first
+                                     "-as",
                                      "mkisofs",
                                      "-quiet",
                                      "-o",

@@ -103,6 +103,7 @@ void write_pi(const DiskSpec& spec, const fs::path& out, const Toolbox& toolbox,
                     spec.size, (state_at + ros::kLeastStateSize) / kMiB, ros::kPiLabel,
                     ros::kStateLabel),
         ros::Error::Kind::input}
+        .at(spec.size_at)
         .hint("give the artifact a larger `size`");
   const Part state{kLinuxMbrType, state_at, spec.size - state_at};
 
@@ -118,7 +119,7 @@ void write_pi(const DiskSpec& spec, const fs::path& out, const Toolbox& toolbox,
   const fs::path image = scratch.path() / "ext4";
   const Tree empty;
   write_ext4(empty, image,
-             {.size = state.size,
+             {.size = std::min(state.size, kFirstStateSize),
               .label = ros::kStateLabel,
               .seed = spec.seed + " " + ros::kStateLabel,
               .for_grub = false},

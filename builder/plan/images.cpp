@@ -22,6 +22,11 @@ std::string without(const std::string& name, std::string_view ending) {
   return name.ends_with(ending) ? name.substr(0, name.size() - ending.size()) : name;
 }
 
+bool is_archive(Format format) {
+  return format == Format::zip || format == Format::pi || format == Format::vhd_zip ||
+         format == Format::vhdx_zip;
+}
+
 void convert(Format format, const std::string& name, const fs::path& raw, const fs::path& out,
              DeflateOptions deflate, const std::stop_token& stop) {
   deflate.stop = stop;
@@ -131,7 +136,7 @@ PlannedFile ImagePlanner::add(const std::string& title, Format format, const std
                                           else
                                             write_pi(spec, raw, materials_.toolbox(), stop);
                                         });
-  if (name.ends_with(".zip")) key.add("name", name);
+  if (is_archive(format)) key.add("name", name);  // what is in it is called after it
   disk->expect();
   return files_.add(
       title, key, {plan.after}, 6,

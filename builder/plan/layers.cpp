@@ -26,6 +26,15 @@ std::string fingerprint(const Tree& tree) {
   return hash.finish();
 }
 
+Tree in_memory(const Tree& files) {
+  Tree read;
+  for (auto [path, entry] : files.entries()) {
+    entry.content = entry.content.read();
+    read.put(path, std::move(entry));
+  }
+  return read;
+}
+
 // A recipe's text is what it means: comments cost a rebuild, and nothing is forgotten.
 std::string recipe_text(const LayerRecipe& recipe) { return ros::read_file(recipe.at.file); }
 
@@ -50,10 +59,11 @@ LayerSpec spec_of(const LayerRecipe& recipe, const Distribution& distribution,
                  .keep = recipe.keep,
                  .links = recipe.links};
   for (const auto& [path, directory] : recipe.directories)
-    spec.directories[path] = {directory.mode, directory.owner, directory.group};
+    spec.directories[path] = {directory.mode, directory.owner, directory.group, directory.at};
   for (const auto& user : recipe.users)
-    spec.users.push_back({user.name, user.uid, user.group, user.home, user.shell, user.groups});
-  for (const auto& group : recipe.groups) spec.groups.push_back({group.name, group.gid});
+    spec.users.push_back(
+        {user.name, user.uid, user.group, user.home, user.shell, user.groups, user.at});
+  for (const auto& group : recipe.groups) spec.groups.push_back({group.name, group.gid, group.at});
   return spec;
 }
 
@@ -111,9 +121,10 @@ const KernelPlan& LayerPlanner::kernel_of(const Platform& platform) {
 Tree LayerPlanner::own_files(const LayerRecipe& recipe) const {
   const Distribution& distribution = recipes_.distribution;
   Tree files;
-  if (recipe.files) files = read_tree(recipe.files->value, distribution.epoch);
+  // What the key is made of is what is packed, whatever happens to the files meanwhile.
+  if (recipe.files) files = in_memory(read_tree(recipe.files->value, distribution.epoch));
   if (!recipe.runtime) return files;
-  files.put_file("usr/bin/ros", Content::whole_file(programs_.ros), 0755);
+  files.put_file("usr/bin/ros", ros::read_file(programs_.ros), 0755);
   files.put_file(ros::kOsConfig, os_config(os_config_file(recipes_.root)));
   files.put_file("usr/lib/os-release", os_release(distribution));
   return files;
@@ -135,13 +146,16 @@ const KernelPlan& LayerPlanner::plan_kernel(const LayerRecipe& recipe, const std
 }
 
 ModulesPlan LayerPlanner::plan_modules(const std::string& title, const KernelPlan& kernel,
-                                       const std::vector<fs::path>& lists,
-                                       const std::vector<fs::path>& configs) {
+                                       const std::vector<fs::path>& list_files,
+                                       const std::vector<fs::path>& config_files) {
+  // Read once: what the key says is what is used.
+  const auto lists = read_lists(list_files);
+  const auto configs = read_lists(config_files);
   Key key{"modules 1"};
   key.add("packages", materials_.fingerprint(kernel.section));
   key.add("tools", materials_.fingerprint("tools"));
-  for (const auto& list : lists) key.add("list", ros::read_file(list));
-  for (const auto& config : configs) key.add("config", ros::read_file(config));
+  for (const auto& list : lists) key.add("list", list.text);
+  for (const auto& config : configs) key.add("config", config.text);
 
   auto& slot = modules_[key.digest()];
   if (slot) return *slot;
@@ -151,19 +165,20 @@ ModulesPlan LayerPlanner::plan_modules(const std::string& title, const KernelPla
   });
   std::vector<std::size_t> needs = materials_.ready(kernel.section);
   needs.push_back(materials_.toolbox_step());
-  modules.step = graph_.add(
-      {title, needs, 8,
-       [this, digest = key.digest(), lists, packages = kernel.packages,
-        configs](std::stop_token stop) {
-         if (cache_.find(digest)) return Outcome::cached;
-         cache_.get_or_make(digest, [&](const fs::path& out) {
-           const Kernel prebuilt = read_kernel(packages->get());
-           for (const auto& config : configs)
-             check_kernel_config(prebuilt, ros::read_file(config), config.string());
-           extract_modules(packages->get(), read_lists(lists), materials_.toolbox(), out, stop);
-         });
-         return Outcome::built;
-       }});
+  modules.step =
+      graph_.add({title, needs, 8,
+                  [this, digest = key.digest(), lists, packages = kernel.packages,
+                   configs](std::stop_token stop) {
+                    if (cache_.find(digest)) return Outcome::cached;
+                    const auto make = [&](const fs::path& out) {
+                      const Kernel prebuilt = read_kernel(packages->get());
+                      for (const auto& config : configs)
+                        check_kernel_config(prebuilt, config.text, config.file);
+                      extract_modules(packages->get(), lists, materials_.toolbox(), out, stop);
+                    };
+                    cache_.get_or_make(digest, make, stop);
+                    return Outcome::built;
+                  }});
   slot = modules;
   return modules;
 }
@@ -263,7 +278,7 @@ void LayerPlanner::add_step(LayerPlan& layer, const std::string& arch,
                         [&](const fs::path& out) {
                           write_squashfs(tree->get(), out, materials_.toolbox(), options, stop);
                         },
-                        *file);
+                        *file, stop);
                   }});
 }
 

@@ -11,16 +11,17 @@ std::optional<Made> find_made(const Cache& cache, const Key& key) {
 }
 
 Outcome make_file(Cache& cache, const Key& key, const std::function<void(const fs::path&)>& make,
-                  Made& made) {
+                  Made& made, const std::stop_token& stop) {
   if (auto hit = find_made(cache, key)) {
     made = *hit;
     return Outcome::cached;
   }
-  cache.get_or_make(key.digest(), [&](const fs::path& out) {
+  const auto make_entry = [&](const fs::path& out) {
     fs::create_directory(out);
     make(out / "data");
     ros::write_file(out / "sha256", sha256_sparse((out / "data").string()));
-  });
+  };
+  cache.get_or_make(key.digest(), make_entry, stop);
   made = *find_made(cache, key);
   return Outcome::built;
 }
@@ -36,7 +37,7 @@ PlannedFile FileSteps::add(const std::string& title, const Key& key, std::vector
       graph_.add({title, std::move(needs), weight,
                   [this, key, make = std::move(make), made = file.made](std::stop_token stop) {
                     return make_file(
-                        cache_, key, [&](const fs::path& out) { make(out, stop); }, *made);
+                        cache_, key, [&](const fs::path& out) { make(out, stop); }, *made, stop);
                   }});
   return file;
 }

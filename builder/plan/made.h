@@ -26,7 +26,7 @@ struct Made {
 std::optional<Made> find_made(const Cache& cache, const Key& key);
 // Makes it by make(out) when absent; `made` receives it either way.
 Outcome make_file(Cache& cache, const Key& key, const std::function<void(const fs::path&)>& make,
-                  Made& made);
+                  Made& made, const std::stop_token& stop);
 
 using MakeFile = std::function<void(const fs::path& out, std::stop_token stop)>;
 

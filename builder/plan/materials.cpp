@@ -10,13 +10,14 @@ namespace rosbuild {
 Materials::Materials(Cache& cache, Graph& graph, const Packages& packages, const Lock& lock,
                      const std::string& arch, std::int64_t epoch)
     : cache_(cache), packages_(packages), lock_(lock), epoch_(epoch) {
-  toolbox_step_ = graph.add(
-      {arch + " tools", ready("tools"), 1, [this](std::stop_token) {
-         const std::string key = toolbox_key();
-         if (cache_.find(key)) return Outcome::cached;
-         cache_.get_or_make(key, [&](const fs::path& out) { write_tree(merged("tools"), out); });
-         return Outcome::built;
-       }});
+  toolbox_step_ =
+      graph.add({arch + " tools", ready("tools"), 1, [this](std::stop_token stop) {
+                   const std::string key = toolbox_key();
+                   if (cache_.find(key)) return Outcome::cached;
+                   cache_.get_or_make(
+                       key, [&](const fs::path& out) { write_tree(merged("tools"), out); }, stop);
+                   return Outcome::built;
+                 }});
 }
 
 const std::vector<LockedPackage>& Materials::packages(const std::string& section) const {

@@ -43,15 +43,15 @@ Packages::Packages(Cache& cache, Graph& graph, const std::map<std::string, Lock>
 
   for (const auto& [digest, package] : wanted) {
     const double seconds = static_cast<double>(package.size) / 5e6;  // xz, about 5 MB/s in
-    steps_[digest] =
-        graph.add({"unpack " + package.name, fetched, seconds, [this, package](std::stop_token) {
-                     const std::string key = unpack_key(package);
-                     if (cache_.find(key)) return Outcome::cached;
-                     cache_.get_or_make(key, [&](const fs::path& out) {
-                       unpack_deb(*cache_.find(deb_key(package)), out);
-                     });
-                     return Outcome::built;
-                   }});
+    steps_[digest] = graph.add(
+        {"unpack " + package.name, fetched, seconds, [this, package](std::stop_token stop) {
+           const std::string key = unpack_key(package);
+           if (cache_.find(key)) return Outcome::cached;
+           cache_.get_or_make(
+               key, [&](const fs::path& out) { unpack_deb(*cache_.find(deb_key(package)), out); },
+               stop);
+           return Outcome::built;
+         }});
   }
 }
 

@@ -90,15 +90,17 @@ Plan::Plan(const Recipes& recipes, Cache& cache, Graph& graph, const Packages& p
       loader_step_(plan_loader()) {}
 
 std::size_t Plan::plan_loader() {
-  Key key{"loader 1"};
+  Key key{"loader 2"};
+  key.add("epoch", std::to_string(recipes_.distribution.epoch));
   key.add("tools", materials_.fingerprint("tools"));
   return graph_.add(
       {arch_ + " boot loader", {materials_.toolbox_step()}, 1, [this, key](std::stop_token stop) {
          const bool cached = cache_.find(key.digest()).has_value();
-         const fs::path folder = cache_.get_or_make(key.digest(), [&](const fs::path& out) {
+         const auto make = [&](const fs::path& out) {
            fs::create_directory(out);
            write_loader(materials_.toolbox(), arch_, out, key.digest(), stop);
-         });
+         };
+         const fs::path folder = cache_.get_or_make(key.digest(), make, stop);
          for (const auto& entry : fs::directory_iterator(folder)) {
            const fs::path& file = entry.path();
            loader_[file.filename().string()] = {file, ros::sha256_file(file), fs::file_size(file)};
@@ -147,18 +149,19 @@ std::map<std::string, fs::path> Plan::release_sources(const ros::Release& releas
 // The part of the initrd that all platforms share: compressing it takes seconds.
 PlannedFile Plan::early_initrd_of(const KernelPlan& kernel) {
   const int level = levels_of(request_.compression).initrd;
+  const std::string init = ros::read_file(layers_.programs().init);
+  std::vector<ModuleList> lists;
+  for (const auto& list : kernel.early_lists)
+    lists.push_back({ros::read_file(list), list.string()});
   Key key{"early initrd 1"};
   key.add("kernel", kernel.early_modules.fingerprint).add("level", std::to_string(level));
-  for (const auto& list : kernel.early_lists) key.add("early", ros::read_file(list));
-  key.add("init", ros::sha256_file(layers_.programs().init));
+  for (const auto& list : lists) key.add("early", list.text);
+  key.add("init", ros::sha256(init));
   key.add("epoch", std::to_string(recipes_.distribution.epoch));
   return files_.add(arch_ + " early initrd", key, {kernel.early_modules.step}, 8,
-                    [this, &kernel, level](const fs::path& out, std::stop_token stop) {
-                      std::vector<ModuleList> lists;
-                      for (const auto& list : kernel.early_lists)
-                        lists.push_back({ros::read_file(list), list.string()});
+                    [this, &kernel, level, init, lists](const fs::path& out, std::stop_token stop) {
                       const Tree tree = early_initrd(
-                          {.init = Content::whole_file(layers_.programs().init),
+                          {.init = init,
                            .busybox = find_busybox(materials_.merged("tools")),
                            .modules = select_modules(kernel.early_modules.tree->get(), lists),
                            .epoch = recipes_.distribution.epoch});
@@ -170,7 +173,8 @@ PlannedFile Plan::early_initrd_of(const KernelPlan& kernel) {
 PlannedFile Plan::plan_medium_kernel(const Platform& platform, const KernelPlan& kernel,
                                      const PlannedFile& image) {
   if (!packs_kernel(platform)) return image;
-  Key key{"packed kernel 1"};
+  Key key{"packed kernel 2"};
+  key.add("epoch", std::to_string(recipes_.distribution.epoch));
   key.add("image", image.key).add("tools", materials_.fingerprint("tools"));
   return files_.add(
       arch_ + " packed " + kernel.section, key, {image.step, materials_.toolbox_step()}, 4,
@@ -357,7 +361,7 @@ PlannedFile Plan::plan_medium(const Platform& platform, const ArtifactSpec& spec
         [this, medium, seed = key.digest()](const fs::path& out, std::stop_token stop) {
           write_iso({.medium = medium(), .seed = seed}, out, materials_.toolbox(), stop);
         });
-  if (spec.format == Format::pi) key.add("card", "1");
+  if (spec.format == Format::pi) key.add("card", "2");
   const auto disk = [medium, size, at = spec.size ? spec.size->at : ros::Position{},
                      kernel = boot.kernel, pi = spec.format == Format::pi] {
     return DiskSpec{.medium = medium(),
@@ -368,10 +372,11 @@ PlannedFile Plan::plan_medium(const Platform& platform, const ArtifactSpec& spec
   return images_.add(title, spec.format, spec.name, {key, boot.step, disk});
 }
 
-std::vector<Published> Plan::publish() const {
+std::vector<Published> Plan::publish(const std::stop_token& stop) const {
   std::vector<Published> all;
   std::map<std::string, std::vector<Published>> by_platform;
   for (const auto& artifact : artifacts_) {
+    if (stop.stop_requested()) throw Cancelled{};
     if (artifact.sources) {
       const auto text = ros::read_file(artifact.file->path);
       const auto files = publish_release(ros::parse_releases(text, artifact.name).back(),

@@ -33,7 +33,8 @@ class Plan {
 
   // After the graph has run: puts every artifact and each platform's
   // checksums.txt into the output folder.
-  std::vector<Published> publish() const;
+  // Throws Cancelled on a stop, between two artifacts.
+  std::vector<Published> publish(const std::stop_token& stop) const;
 
  private:
   struct Artifact {

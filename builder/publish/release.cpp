@@ -28,6 +28,8 @@ std::string fingerprint(const fs::path& path, const std::string& sha256) {
                      status.st_ctim.tv_nsec);
 }
 
+const std::string kSuffix = "XXXXXX";  // of unfinished files, see mkstemp(3)
+
 // Copies the data regions of a file; holes stay holes.
 void copy_sparse(int from, int to, off_t size) {
   for (off_t at = 0; at < size;) {
@@ -57,18 +59,32 @@ void copy_sparse(int from, int to, off_t size) {
   if (::ftruncate(to, size) != 0) throw Error::from_errno("resize");
 }
 
+// What a killed builder left of it: NAME is ours alone now.
+void remove_unfinished(const fs::path& to) {
+  const std::string begin = "." + to.filename().string() + ".";
+  std::vector<fs::path> left;
+  for (const auto& entry : fs::directory_iterator(to.parent_path())) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(begin) && name.size() == begin.size() + kSuffix.size())
+      left.push_back(entry.path());
+  }
+  for (const auto& path : left) fs::remove(path);
+}
+
+// Not synchronized with the disk: after a loss of power the file's size or times are not those of
+// the record, and it is put there again. Waiting for gigabytes was a tenth of a build.
 void copy_atomically(const fs::path& from, const fs::path& to) {
   const Fd source = ros::open_file(from.string(), O_RDONLY);
   struct stat status = {};
+  remove_unfinished(to);
   if (::fstat(source.get(), &status) != 0) throw Error::from_errno("stat " + from.string());
-  std::string name = (to.parent_path() / ("." + to.filename().string() + ".XXXXXX")).string();
+  std::string name = (to.parent_path() / ("." + to.filename().string() + ".")).string() + kSuffix;
   const Fd target{::mkostemp(name.data(), O_CLOEXEC)};
   if (!target) throw Error::from_errno("cannot write " + to.string());
   try {
     if (::ioctl(target.get(), FICLONE, source.get()) != 0)
       copy_sparse(source.get(), target.get(), status.st_size);
-    if (::fchmod(target.get(), 0644) != 0 || ::fsync(target.get()) != 0 ||
-        ::rename(name.c_str(), to.c_str()) != 0)
+    if (::fchmod(target.get(), 0644) != 0 || ::rename(name.c_str(), to.c_str()) != 0)
       throw Error::from_errno("rename");
   } catch (Error& error) {
     ::unlink(name.c_str());

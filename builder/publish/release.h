@@ -1,7 +1,7 @@
 // Puts finished artifacts where the user wants them.
 //
 // A name appears in the output folder only when its bytes are complete
-// (temporary file beside it, fsync, rename). An artifact that is already there,
+// (temporary file beside it, rename). An artifact that is already there,
 // untouched since we put it, is left alone without reading it.
 #pragma once
 
@@ -23,7 +23,8 @@ struct Published {
 };
 
 // Copies `file` (whose digest is `sha256`) to folder/name; sparse regions stay
-// sparse. `records` is a folder of ours in which the state of outputs is kept.
+// sparse. Nobody else may be at it: what was left of an earlier copy is removed. `records` is a
+// folder of ours in which the state of outputs is kept.
 Published publish(const fs::path& file, const std::string& sha256, const fs::path& folder,
                   const std::string& name, const fs::path& records);
 

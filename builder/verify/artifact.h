@@ -16,7 +16,6 @@ struct Verdict {
   std::vector<std::string> faults;  // empty: it is as it should be
 };
 
-// Compares with the line of checksums.txt beside it, too, when there is one.
 // Throws ros::Error when the file cannot be read.
 Verdict verify_artifact(const fs::path& path);
 

@@ -275,7 +275,7 @@ TEST_CASE("image: Hyper-V's VHDX, OVMF, AHCI, by NoCloud", "[boot][matrix]") {
   Guest guest{box.machine};
   check_served(guest, box, "hyperv");
   for (const std::string service : {"hyperv-vm-tools", "hyperv-vss"})
-    CHECK_THAT(guest.root("system-docker logs " + service + " 2>&1; ros service list"),
+    CHECK_THAT(guest.root("system-docker logs " + service + " 2>&1; ros service list -a"),
                Catch::Contains("enabled   " + service));
   CHECK(guest.root("system-docker inspect -f '{{.Path}}' hyperv-vm-tools") == "hv_kvp_daemon");
 }

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib/common.sh"
 make_recipes
 sed 's/^name: .*/name: arm64/; s/^arch: .*/arch: arm64/' platforms/amd64.yaml >platforms/arm64.yaml
-sed '/^\[tools\]/,$d; s/ amd64 / arm64 /' recipes/lock/amd64.lock >recipes/lock/arm64.lock
+sed '/^\[tools /,$d; s/ amd64 / arm64 /' recipes/lock/amd64.lock >recipes/lock/arm64.lock
 cp "$ROSBUILD" rosbuild
 # shellcheck disable=SC2154
 ROSBUILD=$scratch/rosbuild

@@ -57,6 +57,8 @@ TEST_CASE("accounts: conflicts and unknown names are refused", "[assemble]") {
   Accounts accounts{kPasswd, kGroup};
   CHECK_THROWS_WITH(accounts.add(Group{"x", 27}), Contains("id 27 belongs to sudo"));
   CHECK_THROWS_WITH(accounts.add(Group{"sudo", 28}), Contains("there already"));
+  CHECK_THROWS_WITH(accounts.add(User{"x", 7, "shado", "/", "/", {}, {"base.yaml", 4, 5}}),
+                    Contains("base.yaml:4:5: unknown group shado"));
   CHECK_THROWS_WITH(accounts.add(User{"x", 0, "root", "/", "/", {}}), Contains("belongs to root"));
   CHECK_THROWS_WITH(accounts.add(User{"x", 7, "shado", "/", "/", {}}),
                     Contains("unknown group shado") && Contains("did you mean shadow?"));

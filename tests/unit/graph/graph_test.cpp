@@ -1,5 +1,7 @@
 #include "builder/graph/graph.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -217,7 +219,54 @@ TEST_CASE("cache: a hole takes no room", "[graph]") {
   CHECK(cache.find("k"));
 }
 
-TEST_CASE("cache: nothing goes while somebody else uses it, or when nothing was made", "[graph]") {
+TEST_CASE("cache: what may not have reached the disk when the host went down is gone", "[graph]") {
+  const ros::TempDir folder;
+  const fs::path mark = folder.path() / "unsynced";
+  {
+    Cache cache{folder.path()};
+    make(cache, "old", 1);
+    CHECK(fs::exists(mark));
+  }
+  CHECK_FALSE(fs::exists(mark));  // synchronized in the end
+  set_last_use(folder.path(), "old", 1000);
+  {
+    Cache cache{folder.path()};
+    make(cache, "new", 1);
+    Cache same{folder.path()};  // of the same boot: nothing is lost
+    CHECK(same.find("new"));
+  }
+  ros::write_file(mark, "another boot\n");
+  const timespec times[2] = {{2000, 0}, {2000, 0}};
+  REQUIRE(::utimensat(AT_FDCWD, mark.c_str(), times, 0) == 0);
+  Cache cache{folder.path()};
+  CHECK(cache.find("old"));
+  CHECK_FALSE(cache.find("new"));
+  CHECK_FALSE(fs::exists(mark));
+}
+
+TEST_CASE("cache: a smaller limit counts although nothing was made", "[graph]") {
+  const ros::TempDir folder;
+  {
+    Cache cache{folder.path()};
+    make(cache, "k", kMiB);
+    CHECK(cache.collect(2 * kMiB) == 0);
+  }
+  Cache cache{folder.path()};
+  CHECK(cache.collect(2 * kMiB) == 0);
+  CHECK(cache.collect(kMiB / 2) >= kMiB);
+}
+
+TEST_CASE("cache: who waits for another can be stopped", "[graph]") {
+  const ros::TempDir folder;
+  Cache cache{folder.path()};
+  std::stop_source stop;
+  const ros::Fd held = cache.lock("k", stop.get_token());
+  std::jthread stopper{[&] { stop.request_stop(); }};
+  const auto never = [](const fs::path&) { FAIL("it is somebody else's to make"); };
+  CHECK_THROWS_AS(cache.get_or_make("k", never, stop.get_token()), Cancelled);
+}
+
+TEST_CASE("cache: nothing goes while somebody else uses it", "[graph]") {
   const ros::TempDir folder;
   Cache cache{folder.path()};
   {
@@ -225,7 +274,7 @@ TEST_CASE("cache: nothing goes while somebody else uses it, or when nothing was 
     make(cache, "k", kMiB);
     CHECK(cache.collect(0) == 0);
     CHECK(other.find("k"));
-    CHECK(other.collect(0) == 0);  // made nothing
+    CHECK(other.collect(0) == 0);
   }
   {
     Cache late{folder.path()};

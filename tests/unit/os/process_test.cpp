@@ -37,6 +37,16 @@ TEST_CASE("process: a missing program is named", "[os]") {
 TEST_CASE("process: a signal is told apart from a status", "[os]") {
   CHECK(try_run({.argv = {"sh", "-c", "kill -9 $$"}}).status == 128 + 9);
   CHECK(try_run({.argv = {"sh", "-c", "exit 9"}}).status == 9);
+  CHECK_THROWS_WITH(run({.argv = {"sh", "-c", "exit 255"}}),
+                    Catch::Contains("failed with exit status 255"));
+  CHECK_THROWS_WITH(run({.argv = {"sh", "-c", "kill -9 $$"}}),
+                    Catch::Contains("was ended by signal 9"));
+}
+
+TEST_CASE("process: one that asks stays in the group of the terminal's foreground", "[os]") {
+  const std::vector<std::string> group{"sh", "-c", "ps -o pgid= -p $$"};
+  CHECK(ros::trim(capture({.argv = group, .asks = true})) == std::to_string(::getpgrp()));
+  CHECK(ros::trim(capture({.argv = group})) != std::to_string(::getpgrp()));
 }
 
 TEST_CASE("process: the environment is rebuilt, and added to", "[os]") {

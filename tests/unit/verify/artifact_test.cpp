@@ -82,11 +82,3 @@ TEST_CASE("verify: what an iPXE script starts lies beside it", "[verify]") {
   ros::write_file(folder.path() / "initrd", "");
   CHECK(folder.verify(script).faults.empty());
 }
-
-TEST_CASE("verify: checksums.txt beside it must agree", "[verify]") {
-  const Folder folder;
-  const std::string kernel = std::string(0x202, '\0') + "HdrS";
-  ros::write_file(folder.path() / "checksums.txt", ros::sha256(kernel) + "  file\n");
-  CHECK(folder.verify(kernel).faults.empty());
-  CHECK(folder.verify(kernel + "x").faults == Faults{"checksums.txt says otherwise"});
-}
