@@ -16,6 +16,9 @@
 
 namespace ros {
 
+// What `ros early-config` found for init, as a command line has it.
+inline constexpr const char* kEarlyConfig = "/run/ros/early-config";
+
 struct CmdlineParameter {
   std::string name;
   std::string value;      // as written, without quotes around the whole and without escapes

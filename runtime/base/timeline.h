@@ -9,6 +9,8 @@
 namespace ros {
 
 inline constexpr const char* kTimeline = "/run/ros/timeline";
+// There once the system is ready: the uptime at which it was. `ros sysinit` writes it.
+inline constexpr const char* kReady = "/run/ros/ready";
 
 struct Stage {
   double begin = 0, end = 0;

@@ -15,6 +15,8 @@ using Json = nlohmann::json;
 
 // API 1.44 is what Docker 25 and later speak; 26 is the oldest that is shipped.
 constexpr const char* kApi = "/v1.44";
+// The log of a container with a terminal, which has one output and no frames.
+constexpr const char* kRawStream = "application/vnd.docker.raw-stream";
 
 Json parse(const std::string& text) {
   Json json = Json::parse(text, nullptr, false);
@@ -276,50 +278,21 @@ void Docker::logs(const std::string& id, bool follow, int lines,
     throw Error{
         fmt::format("logs of {}: {}", id, json.is_discarded() ? "" : text_of(json, "message"))};
   }
+  const bool raw = stream.header("content-type") == kRawStream;
   LogReader reader;
-  while (const auto bytes = stream.read()) reader.feed(*bytes, sink);
+  while (const auto bytes = stream.read()) {
+    if (raw)
+      sink(1, *bytes);
+    else
+      reader.feed(*bytes, sink);
+  }
 }
 
-ResponseStream Docker::open_events(const std::string& filter, std::int64_t since) const {
-  std::string target = std::string{kApi} + "/events?filters=" + percent_encode(filter);
-  if (since > 0) target += fmt::format("&since={}", since);
-  auto stream = http_open(socket_, "GET", target);
+ResponseStream Docker::open_events(const std::string& filter) const {
+  auto stream =
+      http_open(socket_, "GET", fmt::format("{}/events?filters={}", kApi, percent_encode(filter)));
   if (stream.status() != 200) throw Error{"the engine does not give its events"};
   return stream;
-}
-
-void Docker::events(const std::string& filter, std::int64_t since,
-                    const std::function<bool(const Event&)>& sink) const {
-  auto stream = open_events(filter, since);
-  EventReader reader;
-  bool wanted = true;
-  while (wanted) {
-    const auto bytes = stream.read();
-    if (!bytes) return;
-    reader.feed(*bytes, [&](const Event& event) { wanted = wanted && sink(event); });
-  }
-}
-
-void EventReader::feed(std::string_view bytes, const std::function<void(const Event&)>& sink) {
-  pending_.append(bytes);
-  for (;;) {
-    const auto end = pending_.find('\n');
-    if (end == std::string::npos) {
-      if (pending_.size() > (1u << 20)) throw Error{"an event of the engine is too large"};
-      return;
-    }
-    const Json json = Json::parse(pending_.substr(0, end), nullptr, false);
-    pending_.erase(0, end + 1);
-    if (!json.is_object()) continue;
-    Event event;
-    event.type = text_of(json, "Type");
-    event.action = text_of(json, "Action");
-    const Json actor = object_of(json, "Actor");
-    event.id = text_of(actor, "ID");
-    event.attributes = map_of(actor, "Attributes");
-    event.name = event.attributes["name"];
-    sink(event);
-  }
 }
 
 void LogReader::feed(std::string_view bytes,

@@ -62,11 +62,6 @@ struct ContainerState {
   int pid = 0;
 };
 
-struct Event {
-  std::string type, action, id, name;
-  std::map<std::string, std::string> attributes;
-};
-
 // The JSON body of a create request; its SHA-256 tells whether a container that
 // exists is still the one that is wanted.
 std::string create_body(const ContainerSpec& spec);
@@ -94,15 +89,12 @@ class Docker {
   int wait(const std::string& id) const;  // blocks; the exit status
   // Unpacks a tar archive over the container's files, those of its mounts too.
   void put_archive(const std::string& id, std::string_view tar) const;
-  // Calls `sink` with (stream 1 or 2, bytes) until the log ends.
+  // Calls `sink` with (stream 1 or 2, bytes) until the log ends; all is 1 with a terminal.
   void logs(const std::string& id, bool follow, int lines,
             const std::function<void(int, std::string_view)>& sink) const;
-  // Calls `sink` for each event until it returns false or the engine closes.
-  // `filter` is the API's filters JSON; `since` a Unix time or 0.
-  void events(const std::string& filter, std::int64_t since,
-              const std::function<bool(const Event&)>& sink) const;
-  // An opened event stream: events from this moment on cannot be missed.
-  ResponseStream open_events(const std::string& filter, std::int64_t since = 0) const;
+  // An opened event stream: events from this moment on cannot be missed. `filter` is
+  // the API's filters JSON.
+  ResponseStream open_events(const std::string& filter) const;
 
   const std::string& socket() const noexcept { return socket_; }
 
@@ -110,15 +102,6 @@ class Docker {
   Response call(std::string_view method, const std::string& target, std::string_view body,
                 std::initializer_list<int> accepted, const std::string& what) const;
   std::string socket_;
-};
-
-// Cuts a stream of JSON texts, one a line, into events.
-class EventReader {
- public:
-  void feed(std::string_view bytes, const std::function<void(const Event&)>& sink);
-
- private:
-  std::string pending_;
 };
 
 // Takes the frames of an attached log apart (8-byte headers).

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "runtime/base/disk_layout.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/init/child.h"
@@ -133,9 +134,9 @@ const Device* content_of(const Device& container, const std::vector<Device>& dev
       if (device.path == "/dev/" + name) all.push_back(&device);
   if (all.size() <= 1) return all.empty() ? nullptr : all.front();
   for (const Device* device : all)
-    if (device->label == "RANCHER_STATE") return device;
-  throw Error{fmt::format("{} holds {} volumes, none of them labelled RANCHER_STATE",
-                          container.path, all.size())}
+    if (device->label == kStateLabel) return device;
+  throw Error{fmt::format("{} holds {} volumes, none of them labelled {}", container.path,
+                          all.size(), kStateLabel)}
       .hint("name one in rancher.state.dev");
 }
 

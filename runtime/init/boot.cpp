@@ -129,6 +129,16 @@ void save_memory() {
   }
 }
 
+// From one writer the kernel takes ten lines in five seconds and drops the rest; a boot has more
+// to say (Documentation/admin-guide/kernel-parameters.txt, printk.devkmsg, which locks it).
+void keep_every_line() {
+  try {
+    write_file("/proc/sys/kernel/printk_devkmsg", "on\n");  // refused without the newline
+  } catch (const std::exception& error) {
+    log::info(error.what());
+  }
+}
+
 // Until the box is ready, waiting for an RCU grace period means asking every processor
 // at once (Documentation/admin-guide/kernel-parameters.txt, rcupdate.rcu_expedited). The
 // two dozen iptables processes of a starting Docker, and each network, mount and cgroup
@@ -179,6 +189,7 @@ void boot(Supervisor& supervisor, EngineLog& logs) {
   ::umask(0022);
   ::reboot(RB_DISABLE_CAD);  // Ctrl-Alt-Del becomes SIGINT
   mount_all(early_mounts());
+  keep_every_line();
   make_dev_links();
   make_system_cgroup();
   save_memory();

@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 #include <sys/mount.h>
 
-#include <algorithm>
-
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/init/child.h"
 #include "runtime/init/console.h"
 #include "runtime/init/devices.h"
+#include "runtime/init/filesystem.h"
 #include "runtime/init/mounts.h"
 
 namespace ros {
@@ -23,8 +22,7 @@ constexpr unsigned long kOemFlags = MS_RDONLY | MS_NODEV;
 bool mount_device(const Device& device, const std::string& type, const char* folder,
                   unsigned long flags, ModuleLoader& modules) {
   const std::string found = type == "auto" ? device.type : type;
-  const auto known = words(try_read_file("/proc/filesystems").value_or(""));
-  if (std::ranges::count(known, found) == 0) modules.load(found);
+  load_file_system(found, modules);
   try {
     fs::create_directories(folder);
     mount_one({device.path, folder, found, flags, ""});

@@ -12,7 +12,6 @@
 namespace ros {
 
 inline constexpr const char* kOemFolder = "/usr/share/ros/oem";
-inline constexpr const char* kEarlyConfig = "/run/ros/early-config";  // as a command line has them
 
 // Mounts the OEM partition read-only when rancher.state.oem_dev names one, waiting for
 // it, and returns `cmdline` with what else is known.

@@ -27,6 +27,7 @@ constexpr std::uint64_t kGrowFrom = 16 * kMiB;  // XFS and btrfs leave a part gr
 
 // Bits of fsck(8)'s exit status.
 constexpr int kErrorsLeft = 4;
+constexpr int kNotRun = 127;  // no bit: it is not there, or a signal ended it
 
 template <typename Number>
 Number number_at(const std::string& bytes, std::size_t offset) {
@@ -70,6 +71,8 @@ void repair(const Device& device, bool even_when_clean) {
       run(even_when_clean ? std::vector<std::string>{"e2fsck", "-f", "-p", device.path}
                           : std::vector<std::string>{"e2fsck", "-p", device.path});
   if (status == 1 || status == 2) announce(fmt::format("state: {} was repaired", device.path));
+  if (status >= kNotRun)
+    throw Error{fmt::format("state: {} could not be checked (status {})", device.path, status)};
   if (status >= kErrorsLeft)
     throw Error{fmt::format(
         "state: {0} is damaged and is left as it is; `e2fsck -f {0}` repairs it, then reboot",
@@ -82,6 +85,12 @@ bool kernel_knows(const std::string& type) {
 }
 
 }  // namespace
+
+bool load_file_system(const std::string& type, ModuleLoader& modules) {
+  if (kernel_knows(type)) return true;
+  modules.load(type);
+  return kernel_knows(type);
+}
 
 void grow_device(const std::string& path) {
   const std::string name = fs::canonical(path).filename().string();
@@ -103,8 +112,7 @@ void mount_checked(const Device& device, std::string type, const std::string& fo
   if (type == "auto") type = device.type;
   if (type.empty() || type == "ambiguous")
     throw Error{fmt::format("state: {} holds no file system", device.path)};
-  if (!kernel_knows(type)) modules.load(type);
-  if (!kernel_knows(type))
+  if (!load_file_system(type, modules))
     throw Error{fmt::format(
         "state: {} holds {}, which this kernel cannot mount; ext4, xfs and btrfs it can",
         device.path, type)};
@@ -115,9 +123,10 @@ void mount_checked(const Device& device, std::string type, const std::string& fo
     mount_one(mount);
   } catch (const Error& error) {
     if (!ext)
-      throw Error{fmt::format("state: {}: {}; it is left as it is, look into it with {}",
-                              device.path, error.what(),
-                              type == "xfs" ? "`xfs_repair -n`" : "`btrfs check`")};
+      throw Error{fmt::format("state: {}: {}; it is left as it is{}", device.path, error.what(),
+                              type == "xfs"     ? ", look into it with `xfs_repair -n`"
+                              : type == "btrfs" ? ", look into it with `btrfs check`"
+                                                : "")};
     repair(device, true);  // clean, it says, but the kernel knows better
     mount_one(mount);
   }

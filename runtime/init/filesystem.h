@@ -9,8 +9,11 @@
 
 namespace ros {
 
+// Loads the module of a file system that the kernel does not have. True when it has it then.
+bool load_file_system(const std::string& type, ModuleLoader& modules);
+
 // Lets a partition that has space behind it take it (see grow.h). What is no
-// partition, or not the last one of a GPT disk, stays. Throws Error.
+// partition, or not the last one of its disk (GPT or MBR), stays. Throws Error.
 void grow_device(const std::string& path);
 
 // Mends what is safe to mend (ext) and mounts; `type` is mount(8)'s, or "auto".

@@ -66,6 +66,10 @@ void write_at(int fd, std::uint64_t sector, const std::string& bytes) {
     throw Error::from_errno("cannot write the partition table");
 }
 
+void flush(int fd) {
+  if (::fsync(fd) != 0) throw Error::from_errno("cannot write the partition table");
+}
+
 // One of the four entries in an MBR, when it is the last on the disk.
 bool grow_mbr(int fd, unsigned number, std::uint64_t sectors, Grown& grown) {
   constexpr std::size_t kTable = 446, kEntry = 16, kEntries = 4, kType = 4, kStart = 8, kCount = 12;
@@ -86,7 +90,7 @@ bool grow_mbr(int fd, unsigned number, std::uint64_t sectors, Grown& grown) {
   if (mbr[mine + kType] == 0 || first == 0 || new_end < end + kAlign) return false;
   put(mbr, mine + kCount, static_cast<std::uint32_t>(new_end - first));
   write_at(fd, 0, mbr);
-  ::fsync(fd);
+  flush(fd);
   grown = {first * kSector, (new_end - first) * kSector};
   return true;
 }
@@ -137,10 +141,11 @@ bool grow_partition(const fs::path& disk, unsigned number, Grown& grown) {
   put(backup, kEntriesLba, sectors - 1 - table);
   seal(header);
   seal(backup);
-  // The backup first: whenever the power fails, one whole table is there.
+  // The backup first: whenever the power fails, one whole table is there. Linux reads the backup
+  // only with `gpt` on its command line; partitioning tools make a new first table of it.
   write_at(fd.get(), sectors - 1 - table, entries);
   write_at(fd.get(), sectors - 1, backup);
-  ::fsync(fd.get());
+  flush(fd.get());
   write_at(fd.get(), get<std::uint64_t>(header, kEntriesLba), entries);
   write_at(fd.get(), 1, header);
   // The protective MBR says how large the disk is, as far as 32 bits can.
@@ -149,7 +154,7 @@ bool grow_partition(const fs::path& disk, unsigned number, Grown& grown) {
     put(mbr, 458, static_cast<std::uint32_t>(std::min<std::uint64_t>(sectors - 1, 0xffffffff)));
     write_at(fd.get(), 0, mbr);
   }
-  ::fsync(fd.get());
+  flush(fd.get());
   grown = {first * kSector, (new_end - first) * kSector};
   return true;
 }

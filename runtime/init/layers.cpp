@@ -34,6 +34,12 @@ constexpr std::array<MediumKind, 3> kMediumKinds{
      {kIsoLabel, "iso9660", "isofs", ""},
      {kPiLabel, "vfat", "nls_cp437 nls_ascii nls_utf8 vfat", "fmask=0133,dmask=0022"}}};
 
+std::string medium_labels() {
+  std::vector<std::string> labels;
+  for (const auto& kind : kMediumKinds) labels.emplace_back(kind.label);
+  return join(labels, " or ");
+}
+
 // Empty when the folder has every file in its full size, otherwise what it lacks.
 std::string missing(const Manifest& manifest, const fs::path& folder) {
   for (const auto& layer : manifest.layers) {
@@ -122,20 +128,18 @@ fs::path find_layers(const Manifest& manifest, const Coldplug& coldplug, ModuleL
     ::umount2(kMediumFolder, MNT_DETACH);
     return false;
   };
-  const auto medium =
-      wait_for_device(has_layers, coldplug,
-                      {.absent_seconds = kMediumSeconds,
-                       .message = fmt::format("waiting for the medium with the layers ({} or {})",
-                                              kBootLabel, kIsoLabel)});
+  const auto medium = wait_for_device(
+      has_layers, coldplug,
+      {.absent_seconds = kMediumSeconds,
+       .message = fmt::format("waiting for the medium with the layers ({})", medium_labels())});
   if (medium) {
     log::info(fmt::format("{:.2f} booted from {}", uptime(), medium->path));
     return fs::path{kMediumFolder} / "layers";
   }
   const auto devices = block_devices();
-  throw Error{
-      fmt::format("no layers found: none in the initrd, and no disk or CD labelled {} or {} "
-                  "has those of version {}",
-                  kBootLabel, kIsoLabel, manifest.version)}
+  throw Error{fmt::format("no layers found: none in the initrd, and no disk or CD labelled {} "
+                          "has those of version {}",
+                          medium_labels(), manifest.version)}
       .hint(!tried.empty()    ? join(tried, "; ")
             : devices.empty() ? "no disk and no CD was found at all"
                               : "these devices were looked at: " + join(devices, " "));

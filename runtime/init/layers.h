@@ -33,7 +33,7 @@ inline constexpr const char* kLayersFolder = "/run/ros/layers";  // each mounted
 inline constexpr const char* kMemoryFolder = "/run/ros/memory";  // a tmpfs: the root's upperdir
 
 // The folder with the files: "/layers" in the initramfs, or that of the first
-// medium (label RANCHER_BOOT or RANCHEROS) that has them all; it is then mounted
+// medium (label RANCHER_BOOT, RANCHEROS or RANCHER_PI) that has them all; it is then mounted
 // at kMediumFolder, read-only. Throws Error saying where was looked.
 fs::path find_layers(const Manifest& manifest, const Coldplug& coldplug, ModuleLoader& modules);
 

@@ -38,6 +38,7 @@ double shutdown_seconds() {
       boot(supervisor, logs);
     } catch (...) {
       supervisor.end_everything(uptime() + kEngineSeconds);  // a recovery console has no engines
+      logs.close();                                          // and can be left in order
       throw;
     }
     const Ending ending = supervisor.run();
@@ -45,6 +46,16 @@ double shutdown_seconds() {
   } catch (const std::exception& error) {
     recovery_console(error.what());
   }
+}
+
+// What ran is still there, for a process keeps its children when it executes another program.
+[[noreturn]] void rescue(std::string_view signal) {
+  try {
+    Supervisor{}.end_everything(uptime() + kEngineSeconds);
+  } catch (const std::exception& error) {
+    log::error(error.what());
+  }
+  recovery_console(fmt::format("init crashed (signal {})", signal));
 }
 
 }  // namespace
@@ -63,6 +74,6 @@ int main(int argc, char** argv) {
   ros::set_path();
   ros::catch_crashes();
   if (argc > 1 && std::string_view{argv[1]} == ros::kRescueArgument)
-    ros::recovery_console(fmt::format("init crashed (signal {})", argc > 2 ? argv[2] : "?"));
+    ros::rescue(argc > 2 ? argv[2] : "?");
   ros::live();
 }

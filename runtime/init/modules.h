@@ -33,7 +33,6 @@ class ModuleIndex {
   // dependencies and "pre" soft dependencies before, "post" ones after. Empty
   // when nothing matches or it is built in.
   std::vector<std::string> resolve(const std::string& name_or_alias) const;
-  bool empty() const noexcept { return modules_.empty(); }
 
  private:
   struct Module {

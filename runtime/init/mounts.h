@@ -25,8 +25,8 @@ void bind_mount(const fs::path& from, const fs::path& to);  // recursive; makes 
 
 // Makes `new_root` the root of every process: moves /dev, /proc, /run and /sys
 // into it, empties the initramfs (files that are open stay in memory), and makes
-// all mounts shared so that containers see later ones. Throws Error before
-// anything was moved, or not at all.
+// all mounts shared so that containers see later ones. Throws Error; when a move
+// failed, those before it have been made.
 void switch_root(const fs::path& new_root);
 
 // "/dev/fd" and the like, which no kernel makes.

@@ -11,6 +11,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
+#include "runtime/base/timeline.h"
 #include "runtime/init/child.h"
 #include "runtime/init/console.h"
 #include "runtime/init/shutdown.h"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr const char* kMessage = "/run/ros/recovery";
 constexpr unsigned kReadingSeconds = 60;  // before a machine without a shell reboots
+constexpr double kAtOnce = 2;             // seconds
 
 void crashed(int number) {
   // Only what signal-safety(7) allows.
@@ -60,13 +62,17 @@ void leave_message(std::string_view reason) {
   write_file("/etc/profile.d/recovery.sh", fmt::format("cat {}\n", kMessage));
 }
 
-// How a shell's end, or somebody by ssh, wants the machine to go on.
-Ending wait_for_end(const sigset_t& taken, std::map<pid_t, std::string>& shells) {
+// How a shell's end, or somebody by ssh, wants the machine to go on. `shells`: when they were
+// started.
+Ending wait_for_end(const sigset_t& taken, std::map<pid_t, double>& shells) {
   for (;;) {
     int status = 0;
     for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-      if (shells.erase(pid) == 0) continue;
-      if (exit_status(status) != 127) return Ending::reboot;  // 127: the console is not there
+      const auto shell = shells.find(pid);
+      if (shell == shells.end()) continue;
+      // 127 at once: the console is not there. Later, the last command before `exit` was not.
+      if (exit_status(status) != 127 || uptime() - shell->second >= kAtOnce) return Ending::reboot;
+      shells.erase(shell);
       if (shells.empty()) throw Error{"no console takes a shell"};
     }
     const int number = ::sigwaitinfo(&taken, nullptr);
@@ -95,8 +101,8 @@ void recovery_console(std::string_view reason) noexcept {
     announce("recovery console: look around as root; `exit` reboots");
     leave_message(reason);
     const auto argv = shell();
-    std::map<pid_t, std::string> shells;
-    for (const auto& tty : active_consoles()) shells[spawn({.argv = argv, .tty = tty})] = tty;
+    std::map<pid_t, double> shells;
+    for (const auto& tty : active_consoles()) shells[spawn({.argv = argv, .tty = tty})] = uptime();
     // Without the layers there is neither `ros` nor sshd.
     if (fs::exists("/usr/bin/ros")) spawn({.argv = {"ros", "recovery"}});
     ending = wait_for_end(taken, shells);

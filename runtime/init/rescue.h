@@ -10,8 +10,8 @@ namespace ros {
 // Asks for no password: whoever is there can choose it in the boot menu as well.
 [[noreturn]] void recovery_console(std::string_view reason) noexcept;
 
-// PID 1 must not end, or the kernel panics. Should init crash, it begins anew as
-// a recovery console (main's argument kRescueArgument).
+// PID 1 must not end, or the kernel panics. Should init crash, it begins anew, ends what
+// ran, and is a recovery console (main's argument kRescueArgument).
 inline constexpr const char* kRescueArgument = "--rescue";
 void catch_crashes() noexcept;
 

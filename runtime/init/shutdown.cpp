@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 #include <thread>
 
 #include "runtime/base/file.h"
@@ -23,6 +25,7 @@ namespace {
 constexpr double kLeastSeconds = 10;
 // What is kept of the time for engines and processes that do not end.
 constexpr double kForEngines = 5, kForProcesses = 2;
+constexpr std::chrono::seconds kForSync{10};
 
 std::string unescaped(const std::string& text) {
   std::string result;
@@ -63,14 +66,41 @@ void unmount_all() {
   }
 }
 
-// However badly something hangs: a disk that does not answer, an NFS server gone.
+// A disk that does not answer or an NFS server that is gone holds sync(2) for ever.
+void sync_in_time() noexcept {
+  try {
+    std::promise<void> promise;
+    const auto synced = promise.get_future();
+    std::thread{[promise = std::move(promise)]() mutable {
+      ::sync();
+      promise.set_value();
+    }}.detach();
+    synced.wait_for(kForSync);
+  } catch (const std::exception& error) {
+    log::error(error.what());  // no thread is to be had
+  }
+}
+
+// However badly something hangs.
 void limit(Ending ending, double seconds) {
   std::thread{[=] {
-    ::usleep(static_cast<useconds_t>(seconds * 1e6));
+    std::this_thread::sleep_for(std::chrono::duration<double>{seconds});
     announce_error("the shutdown timeout has passed");
-    ::sync();
     end_machine(ending);
   }}.detach();
+}
+
+// Reaps until no child is left or `seconds` have passed. SIGCHLD is blocked.
+void reap_all(double seconds) {
+  sigset_t ended;
+  ::sigemptyset(&ended);
+  ::sigaddset(&ended, SIGCHLD);
+  for (const double end = uptime() + seconds; uptime() < end;) {
+    const pid_t pid = ::waitpid(-1, nullptr, WNOHANG);
+    if (pid < 0) return;
+    const timespec pause{.tv_sec = 0, .tv_nsec = 100'000'000};
+    if (pid == 0) ::sigtimedwait(&ended, nullptr, &pause);
+  }
 }
 
 }  // namespace
@@ -96,7 +126,7 @@ std::vector<std::string> mounts_to_undo(std::string_view mountinfo) {
 }
 
 void end_machine(Ending ending) {
-  ::sync();
+  sync_in_time();
   switch (ending) {
     case Ending::reboot:
       ::reboot(RB_KEXEC);  // returns when no kernel was loaded
@@ -113,22 +143,14 @@ void end_machine(Ending ending) {
 }
 
 void end_without_services(Ending ending) noexcept {
-  constexpr double kSeconds = 2;
   try {
     limit(ending, kLeastSeconds);
     ::kill(-1, SIGTERM);
     ::kill(-1, SIGCONT);
     ::kill(-1, SIGHUP);  // what interactive shells heed
-    sigset_t ended;
-    ::sigemptyset(&ended);
-    ::sigaddset(&ended, SIGCHLD);
-    for (const double end = uptime() + kSeconds; uptime() < end;) {
-      const pid_t pid = ::waitpid(-1, nullptr, WNOHANG);
-      if (pid < 0) break;  // nobody is left
-      const timespec pause{.tv_sec = 0, .tv_nsec = 100'000'000};
-      if (pid == 0) ::sigtimedwait(&ended, nullptr, &pause);
-    }
+    reap_all(kForProcesses);
     ::kill(-1, SIGKILL);
+    reap_all(kForProcesses);  // what has not ended holds its file systems
     ::sync();
     unmount_all();
   } catch (const std::exception& error) {

@@ -14,13 +14,13 @@ namespace ros {
 std::vector<std::string> mounts_to_undo(std::string_view mountinfo);
 
 // Never returns. `seconds` is rancher.shutdown_timeout: however badly something
-// hangs, the machine goes down when it has passed.
+// hangs, the machine goes down when it has passed, and ten more for a last sync(2).
 [[noreturn]] void shut_down(Ending ending, Supervisor& supervisor, EngineLog& logs, double seconds);
 
 // Ends every process and unmounts; for a system without a Supervisor. Never returns.
 [[noreturn]] void end_without_services(Ending ending) noexcept;
 
-// Syncs and goes down at once.
+// Syncs, for ten seconds at most, and goes down at once.
 [[noreturn]] void end_machine(Ending ending);
 
 }  // namespace ros

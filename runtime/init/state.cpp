@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "runtime/base/disk_layout.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/init/assemble.h"
@@ -23,7 +24,6 @@
 namespace ros {
 namespace {
 
-constexpr const char* kLabel = "RANCHER_STATE";
 constexpr double kWaitSeconds = 30;
 constexpr std::size_t kMiB = 1 << 20;
 constexpr const char* kFolders[] = {
@@ -108,7 +108,7 @@ std::optional<Device> autoformat(const std::vector<std::string>& candidates) {
       continue;
     }
     announce(fmt::format("formatting {} for the state", path));
-    if (run({"mke2fs", "-q", "-F", "-t", "ext4", "-L", kLabel, path}) == 0) return probe(path);
+    if (run({"mke2fs", "-q", "-F", "-t", "ext4", "-L", kStateLabel, path}) == 0) return probe(path);
     announce_error(fmt::format("{} cannot be formatted", path));
   }
   return {};
@@ -172,6 +172,7 @@ std::optional<Device> find_state(const std::string& spec, const Cmdline& cmdline
   const auto look = [&](const WaitLimits& limits) {
     auto device = wait_for_device(wanted, coldplug, limits);
     if (device && !is_member(device->type)) return device;
+    coldplug.wait();  // an array that lacks members is started all the same
     return assemble(spec, asked, modules);
   };
   scan_members(cmdline, coldplug, modules);
@@ -202,7 +203,7 @@ long long first_byte_used(const fs::path& disk) {
 }
 
 State set_up_state(const Cmdline& cmdline, const Coldplug& coldplug, ModuleLoader& modules) {
-  const std::string spec = cmdline.get("rancher.state.dev", fmt::format("LABEL={}", kLabel));
+  const std::string spec = cmdline.get("rancher.state.dev", fmt::format("LABEL={}", kStateLabel));
   const bool required = cmdline.flag("rancher.state.required");
   std::string reason = "no state was asked for";
   if (!spec.empty() && spec != "none") {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 
 #include "runtime/base/boot_medium.h"
@@ -17,7 +18,6 @@ namespace {
 
 constexpr long kReadySeconds = 600;
 constexpr unsigned kReadingSeconds = 10;
-constexpr const char* kReady = "/run/ros/ready";  // sysinit's
 
 // Without a medium, or when it cannot be written, GRUB's counter gets there in the end.
 void leave_reason(std::string_view reason) noexcept {
@@ -38,8 +38,7 @@ void watch_trial(const Cmdline& cmdline) {
   if (!cmdline.flag("rancher.trial")) return;
   const long limit = std::max(1L, cmdline.number("rancher.ready_within", kReadySeconds));
   std::thread{[limit] {
-    const double left = static_cast<double>(limit) - uptime();
-    if (left > 0) ::usleep(static_cast<useconds_t>(std::min(left, 4000.0) * 1e6));
+    std::this_thread::sleep_for(std::chrono::seconds{limit});
     if (fs::exists(kReady)) return;
     const std::string reason = fmt::format("it was not ready after {} s", limit);
     announce_error(reason);
@@ -51,6 +50,7 @@ void watch_trial(const Cmdline& cmdline) {
 bool end_trial(std::string_view reason) noexcept {
   try {
     if (!Cmdline{try_read_file("/proc/cmdline").value_or("")}.flag("rancher.trial")) return false;
+    if (fs::exists(kReady)) return false;  // the trial is over
     announce("this version is on trial: going back to the one before");
     leave_reason(reason);
     ::sleep(kReadingSeconds);

@@ -9,12 +9,13 @@
 
 namespace ros {
 
-// On trial, reboots once rancher.ready_within seconds (600 when not given) of uptime have passed
-// without the system being ready.
+// On trial, reboots once rancher.ready_within seconds (600 when not given) have passed from here on
+// without the system being ready. What came before may have waited for a passphrase.
 void watch_trial(const Cmdline& cmdline);
 
 // On trial, leaves the reason for the version that comes next, which is then the one before,
-// gives people some seconds to read it, and answers true: reboot. Never throws.
+// gives people some seconds to read it, and answers true: reboot. A version that was ready is not
+// on trial any more. Never throws.
 bool end_trial(std::string_view reason) noexcept;
 
 }  // namespace ros

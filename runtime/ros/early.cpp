@@ -2,6 +2,7 @@
 // the state is there (runtime/init/early_config.h).
 #include <fmt/format.h>
 
+#include "runtime/base/cmdline.h"
 #include "runtime/base/text.h"
 #include "runtime/config/load.h"
 #include "runtime/ros/commands.h"
@@ -9,8 +10,6 @@
 
 namespace ros {
 namespace {
-
-constexpr const char* kEarlyConfig = "/run/ros/early-config";
 
 std::string parameter(const std::string& name, const std::string& value) {
   return fmt::format("{}=\"{}\" ", name, replace_all(value, "\"", "\\\""));

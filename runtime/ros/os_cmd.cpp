@@ -23,9 +23,8 @@
 namespace ros {
 namespace {
 
-// What init wrote (runtime/init/state.h) and sysinit when the system was ready.
+// What init wrote (runtime/init/state.h).
 constexpr const char* kStateReport = "/run/ros/state";
-constexpr const char* kReady = "/run/ros/ready";
 
 constexpr const char* kHelp =
     "usage: ros os version                the version that runs\n"

@@ -36,7 +36,6 @@
 namespace ros {
 namespace {
 
-constexpr const char* kReady = "/run/ros/ready";
 constexpr int kNoAddressAfterMs = 20'000;
 constexpr int kServiceSeconds = 5;  // to end in
 constexpr std::chrono::seconds kReportTime{30};

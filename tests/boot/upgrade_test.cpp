@@ -251,6 +251,7 @@ TEST_CASE("upgrade: what fails is refused or left by itself, and the box says wh
       seconds{300});
   CHECK(guest.run("stat -fc %a /state") == "0");
   guest.root("sync");
+  // A second from the start of `ros sysinit` on: system Docker alone takes longer.
   upgrade(guest, "2.98.0 -a rancher.ready_within=1" + place);
   guest.expect("rancheros: error: it was not ready after 1 s", seconds{420});
   guest.expect("rancheros: version 2.98.0 failed and this is " + release() +

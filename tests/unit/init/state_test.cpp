@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "runtime/base/error.h"
+#include "runtime/init/filesystem.h"
 
 using namespace ros;
 
@@ -45,6 +46,13 @@ TEST_CASE("state: a disk smaller than the ends", "[init]") {
   CHECK(used_of(1, 0) == 0);
   CHECK(used_of(12289, 12288) == 12288);
   CHECK(used_of(3 * kMiB / 2, 3 * kMiB / 4) == 3 * kMiB / 4);
+}
+
+TEST_CASE("state: a file system that the kernel has needs no module", "[init]") {
+  TempDir root;  // without modules
+  ModuleLoader modules{root.path()};
+  CHECK(load_file_system("proc", modules));
+  CHECK_FALSE(load_file_system("nonsense", modules));
 }
 
 TEST_CASE("state: what cannot be read is not called empty", "[init]") {
