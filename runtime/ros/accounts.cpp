@@ -224,7 +224,11 @@ void write_sudoers(const std::vector<Account>& accounts, const fs::path& root) {
       if (rule.find('\n') == std::string::npos) text += account.name + " " + rule + "\n";
     }
   }
-  if (!text.empty()) write_file_atomically(root / kSudoers, text, 0440);
+  if (text.empty()) {
+    fs::remove(root / kSudoers);
+  } else {
+    write_file_atomically(root / kSudoers, text, 0440);
+  }
 }
 
 std::string located(const Position& at, std::string_view what) {

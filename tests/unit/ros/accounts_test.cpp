@@ -75,6 +75,9 @@ users:
   CHECK(read_file(root / "home/alice/.ssh/authorized_keys").find("ssh-ed25519 K alice\n") !=
         std::string::npos);
   CHECK(read_file(root / "etc/sudoers.d/cloud-config") == "alice ALL=(ALL) NOPASSWD:ALL\n");
+  std::vector<std::string> problems;
+  prepare_accounts({}, problems, root);  // in the same boot, by a document that came later
+  CHECK_FALSE(fs::exists(root / "etc/sudoers.d/cloud-config"));
 }
 
 TEST_CASE("accounts: numbers stay whatever the order, and a dropped name's number is not reused") {
