@@ -1,5 +1,7 @@
 // The parts of `ros` that are functions of their arguments or of a folder.
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -150,6 +152,29 @@ write_files:
   problems.clear();
   write_files(config, "network", problems, root.path());
   CHECK(fs::exists(root.path() / "h"));
+}
+
+TEST_CASE("write_files writes into a file that is a mount of its own") {
+  TempDir root;
+  const fs::path hosts = root.path() / "etc/hosts";
+  write_file(hosts, "before, and longer\n");
+  const Config config = config_of("write_files: [{path: /etc/hosts, content: now}]\n");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 ||
+        ::mount(hosts.c_str(), hosts.c_str(), nullptr, MS_BIND, nullptr) != 0)
+      ::_exit(77);
+    std::vector<std::string> problems;
+    write_files(config, "console", problems, root.path());
+    ::_exit(problems.empty() ? 0 : 1);
+  }
+  const int status = wait_for(child);
+  if (status == 77) {
+    WARN("SKIPPED: no namespaces here");
+    return;
+  }
+  CHECK(status == 0);
+  CHECK(read_file(hosts) == "now");
 }
 
 TEST_CASE("NoCloud and config drives are read") {
