@@ -156,7 +156,8 @@ void prepare_host_keys(const Config& config, std::vector<std::string>& problems,
         problems.push_back(fmt::format("{}: {}", given.empty() ? name : key, error.what()));
       }
     };
-    const std::string given = config.text(key);
+    std::string given = config.text(key);
+    if (!given.empty() && !given.ends_with('\n')) given += '\n';  // without it, it is no key
     if (!given.empty() && try_read_file(file) != given) make(given);
     if (!fs::exists(file)) make("");
     for (const char* suffix : {"", ".pub"}) {

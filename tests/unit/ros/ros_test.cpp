@@ -146,7 +146,8 @@ TEST_CASE("host keys are made, taken over, and not lost to a bad one") {
   CHECK(fs::read_symlink(root.path() / "etc/ssh/ssh_host_ecdsa_key.pub") ==
         keys / "ssh_host_ecdsa_key.pub");
 
-  config.tree.set_path("rancher.ssh.keys.ed25519", Value::scalar(read_file(given)));
+  config.tree.set_path("rancher.ssh.keys.ed25519",
+                       Value::scalar(std::string{trim(read_file(given))}));
   config.tree.set_path("rancher.ssh.keys.ed25519-pub", Value::scalar("x"));
   prepare_host_keys(config, problems, root.path());
   CHECK(problems.empty());
