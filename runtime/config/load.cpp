@@ -238,7 +238,8 @@ void change_user_config(const std::function<void(Value&)>& change, const fs::pat
   const auto path = user_config(root);
   const FileLock lock{root / kConfigFolder / ".lock"};
   Value tree = Value::map();
-  if (const auto text = try_read_file(path)) tree = parse_yaml(normalised(*text), path.string());
+  // One that cannot be read is not replaced.
+  if (fs::exists(path)) tree = parse_yaml(normalised(read_file(path)), path.string());
   if (tree.is_null()) tree = Value::map();
   std::vector<Error> before;
   Value copy = tree;

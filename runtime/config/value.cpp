@@ -124,6 +124,8 @@ void Value::set_origin(const std::string& file) {
 }
 
 void merge(Value& base, const Value& over) {
+  // "key:" with nothing, or only comments, below it changes no map.
+  if (base.is_map() && over.is_null()) return;
   if (!base.is_map() || !over.is_map()) {
     base = over;
     return;

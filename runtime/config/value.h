@@ -69,7 +69,8 @@ class Value {
   Position position_;
 };
 
-// Maps are merged deep; lists and scalars of `over` replace those of `base`.
+// Maps are merged deep; lists, scalars and nulls of `over` replace what `base` has, but no null
+// replaces a map.
 void merge(Value& base, const Value& over);
 
 // One YAML document. Throws Error (kind input) with the place of a syntax error,

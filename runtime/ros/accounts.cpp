@@ -17,7 +17,7 @@ namespace {
 
 constexpr const char* kKept = "var/lib/rancher/accounts";
 constexpr const char* kRestored = "run/ros/accounts-restored";
-constexpr const char* kBootPassword = "/run/ros/boot-password";
+constexpr const char* kBootPassword = "run/ros/boot-password";
 constexpr const char* kSudoers = "etc/sudoers.d/cloud-config";
 constexpr unsigned kFirstUser = 1102;  // after rancher and docker
 constexpr unsigned kFirstSystem = 500;
@@ -224,7 +224,11 @@ void write_sudoers(const std::vector<Account>& accounts, const fs::path& root) {
       if (rule.find('\n') == std::string::npos) text += account.name + " " + rule + "\n";
     }
   }
-  if (!text.empty()) write_file_atomically(root / kSudoers, text, 0440);
+  if (text.empty()) {
+    fs::remove(root / kSudoers);
+  } else {
+    write_file_atomically(root / kSudoers, text, 0440);
+  }
 }
 
 std::string located(const Position& at, std::string_view what) {
@@ -337,14 +341,17 @@ void prepare_accounts(const Config& config, std::vector<std::string>& problems,
   }
 }
 
-void note_boot_password(const std::string& before, const std::string& line) {
-  write_file(kBootPassword, before + "\n" + line + "\n", 0600);
+void note_boot_password(const std::string& before, const std::string& line, const fs::path& root) {
+  const auto noted = split(try_read_file(root / kBootPassword).value_or(""), '\n');
+  // The second time in one boot, `before` is the line of the first.
+  const bool again = noted.size() > 1 && noted[1] == before;
+  write_file(root / kBootPassword, (again ? noted[0] : before) + "\n" + line + "\n", 0600);
 }
 
 void keep_accounts(const fs::path& root) {
   AccountFiles files = load_accounts(root / "etc");
   if (files.passwd.empty() || files.shadow.empty()) return;
-  const auto lines = split(try_read_file(kBootPassword).value_or(""), '\n');
+  const auto lines = split(try_read_file(root / kBootPassword).value_or(""), '\n');
   for (auto& line : files.shadow) {
     if (lines.size() > 1 && join(line, ":") == lines[1]) line = split(lines[0], ':');
   }

@@ -37,7 +37,9 @@ void prepare_accounts(const Config& config, std::vector<std::string>& problems,
 
 // Copies /etc's files to the state. A password that is only for this boot is not kept.
 void keep_accounts(const fs::path& root = "/");
-// `line` is rancher's shadow line for this boot, `before` the one to keep instead.
-void note_boot_password(const std::string& before, const std::string& line);
+// `line` is rancher's shadow line for this boot, `before` the one that it replaced; the one of
+// before the boot is kept instead, however often this is called.
+void note_boot_password(const std::string& before, const std::string& line,
+                        const fs::path& root = "/");
 
 }  // namespace ros

@@ -17,18 +17,9 @@
 #include "runtime/base/file.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/ros/net_links.h"
 
 namespace ros {
-namespace {
-
-// Interfaces that engines make; nobody reaches the machine through them.
-bool made_by_engine(std::string_view name) {
-  return name.starts_with("docker") || name.starts_with("veth") || name.starts_with("br-") ||
-         name.starts_with("lo");
-}
-
-}  // namespace
-
 std::vector<std::string> active_consoles() {
   return words(try_read_file("/sys/class/tty/console/active").value_or("console"));
 }
@@ -67,7 +58,7 @@ std::vector<Address> addresses() {
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) return found;
   for (const ifaddrs* entry = list; entry; entry = entry->ifa_next) {
-    if (!entry->ifa_addr || !(entry->ifa_flags & IFF_UP) || made_by_engine(entry->ifa_name)) {
+    if (!entry->ifa_addr || !(entry->ifa_flags & IFF_UP) || is_inner_link(entry->ifa_name)) {
       continue;
     }
     std::array<char, INET6_ADDRSTRLEN> text{};

@@ -22,7 +22,7 @@ struct Address {
   bool operator==(const Address&) const = default;
 };
 
-// Global addresses of interfaces that are up, without those of containers.
+// Global addresses of interfaces that are up, without those of is_inner_link (net_links.h).
 std::vector<Address> addresses();
 
 // Calls `changed` after each change of an address until it returns false, or

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "runtime/base/error.h"
@@ -28,13 +29,8 @@
 namespace ros {
 namespace {
 
-constexpr const char* kHostKeys = "/var/lib/rancher/ssh";
-
-void try_run(const std::vector<std::string>& argv) {
-  if (const int status = run(argv); status != 0) {
-    announce_error(fmt::format("{} ended with status {}", quote(argv), status));
-  }
-}
+constexpr const char* kHostKeys = "var/lib/rancher/ssh";
+constexpr std::array kHostKeyKinds{"ed25519", "ecdsa"};
 
 // In a process of its own: a command may take as long as it likes.
 pid_t start_user_commands() {
@@ -72,9 +68,37 @@ int prepare_in_host() {
   std::vector<std::string> problems;
   const Config config = load_config();
   prepare_once(config, problems);
-  if (config.flag("rancher.ssh.daemon", true)) prepare_host_keys(config);
+  if (config.flag("rancher.ssh.daemon", true)) prepare_host_keys(config, problems);
   for (const auto& problem : problems) announce_error(problem);
   return 0;
+}
+
+// Made under another name: what is cut short by a power loss, or is no key, takes no key's place.
+void make_host_key(const fs::path& file, const char* kind, const std::string& given) {
+  const std::string fresh = file.string() + ".new";
+  fs::remove(fresh);
+  fs::remove(fresh + ".pub");
+  if (given.empty()) {
+    run_program({"ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", fresh});
+  } else {
+    write_file_atomically(fresh, given, 0600);
+    write_file_atomically(fresh + ".pub", run_program({"ssh-keygen", "-y", "-P", "", "-f", fresh}));
+  }
+  fs::rename(fresh + ".pub", file.string() + ".pub");
+  fs::rename(fresh, file);
+  ::sync();
+}
+
+// NAME-pub is what the old system kept beside each; here it is made of the key.
+void name_unknown_kinds(const Value& keys, std::vector<std::string>& problems) {
+  for (const auto& [name, key] : keys.members()) {
+    const auto is = [&](const std::string& kind) { return name == kind || name == kind + "-pub"; };
+    if (std::ranges::none_of(kHostKeyKinds, is))
+      problems.emplace_back(Error{fmt::format("rancher.ssh.keys.{} is no host key: only {} are",
+                                              name, fmt::join(kHostKeyKinds, " and "))}
+                                .at(key.position())
+                                .what());
+  }
 }
 
 // The system's agetty, then our login; sshd, which does the same by itself.
@@ -117,29 +141,27 @@ int run_part(const Arguments& arguments) {
 }  // namespace
 
 // Host keys survive because they live with the state; /etc/ssh gets links.
-void prepare_host_keys(const Config& config) {
-  fs::create_directories(kHostKeys);
-  for (const char* kind : {"ed25519", "ecdsa"}) {
+void prepare_host_keys(const Config& config, std::vector<std::string>& problems,
+                       const fs::path& root) {
+  fs::create_directories(root / kHostKeys);
+  if (const Value* keys = config.find("rancher.ssh.keys")) name_unknown_kinds(*keys, problems);
+  for (const char* kind : kHostKeyKinds) {
+    const std::string key = fmt::format("rancher.ssh.keys.{}", kind);
     const std::string name = fmt::format("ssh_host_{}_key", kind);
-    const fs::path file = fs::path{kHostKeys} / name;
-    const std::string given = config.text(fmt::format("rancher.ssh.keys.{}", kind));
-    if (!given.empty() && try_read_file(file) != given) {
-      write_file_atomically(file, given, 0600);
-      write_file_atomically(file.string() + ".pub",
-                            capture({"ssh-keygen", "-y", "-f", file.string()}));
-    }
-    if (!fs::exists(file)) {
-      // Made under another name: a key that was cut short by a power loss is no key.
-      const std::string fresh = file.string() + ".new";
-      fs::remove(fresh);
-      fs::remove(fresh + ".pub");
-      try_run({"ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "", "-f", fresh});
-      fs::rename(fresh + ".pub", file.string() + ".pub");
-      fs::rename(fresh, file);
-      ::sync();
-    }
+    const fs::path file = root / kHostKeys / name;
+    const auto make = [&](const std::string& given) {
+      try {
+        make_host_key(file, kind, given);
+      } catch (const std::exception& error) {
+        problems.push_back(fmt::format("{}: {}", given.empty() ? name : key, error.what()));
+      }
+    };
+    std::string given = config.text(key);
+    if (!given.empty() && !given.ends_with('\n')) given += '\n';  // without it, it is no key
+    if (!given.empty() && try_read_file(file) != given) make(given);
+    if (!fs::exists(file)) make("");
     for (const char* suffix : {"", ".pub"}) {
-      const std::string link = "/etc/ssh/" + name + suffix;
+      const fs::path link = root / "etc/ssh" / (name + suffix);
       boost::system::error_code ignored;
       fs::remove(link, ignored);
       fs::create_symlink(file.string() + suffix, link, ignored);
@@ -242,7 +264,7 @@ int console_init_verb(const Arguments& arguments) {
   }
   if (config.flag("rancher.ssh.daemon", true)) {
     try {
-      if (!from_image) prepare_host_keys(config);
+      if (!from_image) prepare_host_keys(config, problems);
     } catch (const std::exception& error) {
       problems.emplace_back(error.what());
     }

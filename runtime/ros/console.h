@@ -17,8 +17,10 @@ std::vector<std::string> getty_consoles(std::string_view command_line,
                                         const std::vector<std::string>& autologin);
 std::vector<std::string> getty_command(const std::string& tty, bool autologin);
 
-// Links /etc/ssh's host keys to those kept with the state, making what is not there.
-void prepare_host_keys(const Config& config);
+// Links /etc/ssh's host keys to those kept with the state, making what is not there. One of
+// rancher.ssh.keys that is wrong is named in `problems`, and the kept one stays.
+void prepare_host_keys(const Config& config, std::vector<std::string>& problems,
+                       const fs::path& root = "/");
 // What lets in rancher and docker: keys of the configuration and of the metadata.
 void write_login_keys(const Config& config);
 // rancher.password, unless rancher.disable has it.

@@ -29,7 +29,8 @@ void check_console_image();
 // The people of the system with their groups, as accounts to be added to an image's.
 AccountFiles people_of(AccountFiles files);
 // Makes in the image what a login needs: accounts, /bin/bash, and, where it has none of its own,
-// sudo, docker, system-docker, reboot and their like in /usr/local.
+// sudo, docker, system-docker, reboot and their like in /usr/local/bin. What the configuration took
+// from people (a group, a rule of sudo) goes from the image too.
 void prepare_console_image(const fs::path& root, const fs::path& host);
 
 }  // namespace ros

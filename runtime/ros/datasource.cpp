@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
@@ -22,7 +23,8 @@ using std::chrono::milliseconds;
 
 constexpr const char* kScript = "cloud-config-script";
 constexpr const char* kScripts = "cloud-config-scripts";
-constexpr const char* kLeases = "run/ros/dhcp";  // written by `ros dhcp-hook`
+constexpr const char* kWhole = "user-data.sha256";  // of what is saved with all that it includes
+constexpr const char* kLeases = "run/ros/dhcp";     // written by `ros dhcp-hook`
 constexpr const char* kNetworkHeader = "# The network as the datasource describes it: ";
 
 // Members of Metadata that are one text, by their names in the saved file.
@@ -196,6 +198,54 @@ std::string nobody_answered(const Config& config, const NetworkOptions& options)
 
 // --- keeping it -----------------------------------------------------------------------
 
+void save_scripts(const std::vector<std::string>& scripts, const fs::path& root) {
+  const fs::path folder = root / kConfigFolder;
+  if (scripts.size() < 2) fs::remove_all(folder / kScripts);
+  if (scripts.empty()) {
+    fs::remove(folder / kScript);
+  } else if (scripts.size() == 1) {
+    write_file_atomically(folder / kScript, scripts[0], 0700);
+  } else {
+    // Each runs whatever became of those before it, as each would alone.
+    std::string all = "#!/bin/sh\nstatus=0\n";
+    for (std::size_t i = 0; i < scripts.size(); ++i) {
+      const fs::path file = fs::path{kConfigFolder} / kScripts / std::to_string(i + 1);
+      write_file_atomically(root / file, scripts[i], 0700);
+      all += fmt::format("/{} || status=$?\n", file.string());
+    }
+    write_file_atomically(folder / kScript, all + "exit $status\n", 0700);
+  }
+}
+
+// What the whole does not have goes. Half of it does not replace the whole of the same document,
+// which was saved when there was a network; and what says nothing replaces nothing.
+void save_parts(const UserData& data, std::vector<std::string>& problems, const fs::path& root,
+                const FetchUrl& fetch) {
+  const fs::path folder = root / kConfigFolder;
+  bool whole = fetch || !needs_network(data.text);
+  const FetchUrl watched = [&](const std::string& url) {
+    try {
+      return fetch(url);
+    } catch (const std::exception&) {
+      whole = false;
+      throw;
+    }
+  };
+  const auto [config, scripts] =
+      split_user_data(data.text, data.source, fetch ? watched : FetchUrl{}, problems);
+  const std::string digest = sha256(data.text);
+  if (!whole && try_read_file(folder / kWhole) == digest) return;
+  if (config.empty() && scripts.empty()) return;
+  fs::remove(folder / kWhole);
+  if (!config.empty()) {
+    write_file_atomically(folder / "cloud-config.d" / "boot.yml", config, 0600);
+  } else if (whole) {
+    fs::remove(folder / "cloud-config.d" / "boot.yml");
+  }
+  if (whole || !scripts.empty()) save_scripts(scripts, root);
+  if (whole) write_file_atomically(folder / kWhole, digest, 0600);
+}
+
 // One that somebody wrote by hand is left alone unless the source has a network.
 void save_network(const UserData& data, const fs::path& file) {
   if (!data.network.is_null()) {
@@ -264,22 +314,7 @@ void save_user_data(const UserData& data, std::vector<std::string>& problems, co
                     const FetchUrl& fetch) {
   const fs::path folder = root / kConfigFolder;
   fs::create_directories(folder / "cloud-config.d");
-  const auto [config, scripts] = split_user_data(data.text, data.source, fetch, problems);
-  if (!config.empty()) {
-    write_file_atomically(folder / "cloud-config.d" / "boot.yml", config, 0600);
-  }
-  if (scripts.size() == 1) {
-    write_file_atomically(folder / kScript, scripts[0], 0700);
-  } else if (!scripts.empty()) {
-    // Each runs whatever became of those before it, as each would alone.
-    std::string all = "#!/bin/sh\nstatus=0\n";
-    for (std::size_t i = 0; i < scripts.size(); ++i) {
-      const fs::path file = fs::path{kConfigFolder} / kScripts / std::to_string(i + 1);
-      write_file_atomically(root / file, scripts[i], 0700);
-      all += fmt::format("/{} || status=$?\n", file.string());
-    }
-    write_file_atomically(folder / kScript, all + "exit $status\n", 0700);
-  }
+  save_parts(data, problems, root, fetch);
   save_network(data, folder / "cloud-config.d" / "network.yml");
   Metadata metadata = data.metadata;
   note_addresses(data.network, metadata);

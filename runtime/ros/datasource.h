@@ -84,7 +84,9 @@ FetchUrl include_fetcher(const Config& config, const NetworkOptions& options = {
 // Keeps it for this boot and, when there is a state partition, the next ones:
 // cloud-config.d/boot.yml, cloud-config.d/network.yml, cloud-config-script (which
 // runs those in cloud-config-scripts when there are several), and metadata.
-// Includes are left out without `fetch`.
+// Includes are left out without `fetch`; when the same user-data was saved with
+// them before, that stays. A script or a cloud-config of an earlier user-data is
+// removed when this one, with its includes, has none.
 void save_user_data(const UserData& data, std::vector<std::string>& problems,
                     const fs::path& root = "/", const FetchUrl& fetch = {});
 

@@ -15,10 +15,6 @@ bool means_mac(const std::string& matcher) {
   return matcher.starts_with("mac:") || matcher.starts_with("mac=");
 }
 
-bool made_by_engine(const std::string& name) {
-  return name.starts_with("docker") || name.starts_with("veth") || name.starts_with("br-");
-}
-
 enum class Match { none, pattern, name, mac };
 
 Match match(const std::string& matcher, const Link& link) {
@@ -31,7 +27,7 @@ Match match(const std::string& matcher, const Link& link) {
                                                                        : Match::none;
   }
   if (matcher == link.name) return Match::name;
-  if (link.name == "lo" || made_by_engine(link.name)) return Match::none;
+  if (is_inner_link(link.name)) return Match::none;
   return ::fnmatch(matcher.c_str(), link.name.c_str(), 0) == 0 ? Match::pattern : Match::none;
 }
 
@@ -79,6 +75,14 @@ std::string matcher_of(const std::string& key, const Value& settings) {
   if (const auto match = member_text(settings, "match"); !match.empty()) return match;
   if (const auto mac = member_text(settings, "mac"); !mac.empty()) return "mac:" + mac;
   return key;
+}
+
+bool is_inner_link(std::string_view name) {
+  // moby: bridges are br- and 12 digits of the network's id, and a swarm has one of its own.
+  const bool network = name.size() == 15 && name.starts_with("br-") &&
+                       name.find_first_not_of("0123456789abcdef", 3) == name.npos;
+  return name == "lo" || name == "docker0" || name == "docker_gwbridge" || network ||
+         name.starts_with("veth");
 }
 
 bool is_name(const std::string& matcher) {

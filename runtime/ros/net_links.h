@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/base/file.h"
@@ -26,6 +27,8 @@ const Value* find_settings(const Value& table, const Link& link);
 
 // What an entry matches: "mac:…" or "mac=…", a name or a pattern; its key unless it says otherwise.
 std::string matcher_of(const std::string& key, const Value& settings);
+// lo, or one that an engine made: nobody reaches the machine through these.
+bool is_inner_link(std::string_view name);
 // Is it one name, and no pattern or address?
 bool is_name(const std::string& matcher);
 

@@ -8,9 +8,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
@@ -35,14 +37,20 @@ Action action_of(const std::string& name) {
 }
 
 constexpr const char* kHelp =
-    "usage: reboot | poweroff | halt [-f]\n"
-    "       shutdown [-r | -h | -H] [now | +MINUTES | HH:MM [MESSAGE...]]\n"
+    "usage: reboot | poweroff | halt [-f] [-p]\n"
+    "       shutdown [-f] [-r | -h | -H] [now | +MINUTES | HH:MM [MESSAGE...]]\n"
     "       shutdown -c\n"
     "\n"
     "Stops user containers, then system services, unmounts, and then reboots,\n"
-    "powers off or halts.\n"
-    "  -f, --force   at once: nothing is stopped, only written data is synced\n"
-    "  -c, --cancel  a shutdown that waits for its time does not happen\n";
+    "powers off or halts. Options may stand anywhere; after -- there are none.\n"
+    "  -f, --force     at once: nothing is stopped, only written data is synced\n"
+    "  -p, --poweroff  powers off, whatever the name\n"
+    "      --help      this; so does -h of reboot, poweroff and halt\n"
+    "Of shutdown only:\n"
+    "  -r, --reboot    reboots\n"
+    "  -h, -P          power off, as shutdown does without an option\n"
+    "  -H, --halt      halts\n"
+    "  -c, --cancel    a shutdown that waits for its time does not happen\n";
 
 constexpr const char* kWaiting = "/run/ros/shutdown";  // the number of the process that waits
 
@@ -114,50 +122,66 @@ std::optional<std::time_t> shutdown_time(const std::string& text, std::time_t no
   return ::mktime(&local);
 }
 
-int power_verb(const std::string& name, const Arguments& arguments) {
-  bool force = false, cancel = false;
+PowerRequest power_request(const std::string& name, const Arguments& arguments, std::time_t now) {
   const bool timed = name == "shutdown";
-  std::string action = timed ? "poweroff" : name;
-  const std::time_t now = std::time(nullptr);
-  std::optional<std::time_t> when;
-  std::string message;  // for those who are logged in
+  PowerRequest request;
+  request.action = timed ? "poweroff" : name;
+  bool options = true;
   for (const auto& argument : arguments) {
-    if (timed && when) {  // all that follows the time, shutdown(8)
-      message += " " + argument;
-    } else if (argument == "-f" || argument == "--force") {
-      force = true;
-    } else if (argument == "-r" || argument == "--reboot") {
-      action = "reboot";
-    } else if (argument == "-h" || argument == "-P" || argument == "-p" ||
-               argument == "--poweroff") {
-      action = "poweroff";
-    } else if (argument == "-H" || argument == "--halt") {
-      action = "halt";
-    } else if (timed && (argument == "-c" || argument == "--cancel")) {
-      cancel = true;
-    } else if (argument == "--help") {
-      std::fputs(kHelp, stdout);
-      return 0;
+    const auto is = [&](std::initializer_list<const char*> names) {
+      return std::ranges::find(names, argument) != names.end();
+    };
+    if (options && argument.size() > 1 && argument[0] == '-') {
+      if (is({"--"})) {
+        options = false;
+      } else if (is({"--help"}) || (!timed && is({"-h"}))) {
+        request.help = true;
+      } else if (is({"-f", "--force"})) {
+        request.force = true;
+      } else if (is({"-p", "--poweroff"}) || (timed && is({"-h", "-P"}))) {
+        request.action = "poweroff";
+      } else if (timed && is({"-r", "--reboot"})) {
+        request.action = "reboot";
+      } else if (timed && is({"-H", "--halt"})) {
+        request.action = "halt";
+      } else if (timed && is({"-c", "--cancel"})) {
+        request.cancel = true;
+      } else {
+        throw Error{fmt::format("{}: unknown option {}", name, argument), Error::Kind::usage}.hint(
+            name + " --help");
+      }
+    } else if (request.when) {
+      request.message += " " + argument;
     } else if (const auto time = timed ? shutdown_time(argument, now) : std::nullopt) {
-      when = time;
+      request.when = time;
     } else {
       throw Error{fmt::format("{}: unknown argument {}", name, argument), Error::Kind::usage}.hint(
           timed ? "a time is now, +MINUTES or HH:MM; see shutdown --help" : name + " --help");
     }
   }
+  return request;
+}
+
+int power_verb(const std::string& name, const Arguments& arguments) {
+  const std::time_t now = std::time(nullptr);
+  const PowerRequest request = power_request(name, arguments, now);
+  if (request.help) {
+    std::fputs(kHelp, stdout);
+    return 0;
+  }
   require_root();
-  if (cancel) {
+  if (request.cancel) {
     if (!cancel_waiting()) throw Error{"no shutdown waits for its time"};
     announce("rancheros: the shutdown is cancelled");
     return 0;
   }
-  if (!message.empty()) announce("rancheros:" + message);
-  if (when.value_or(now) > now) wait_detached(*when, action);
-  const Action what = action_of(action);
+  if (!request.message.empty()) announce("rancheros:" + request.message);
+  if (request.when.value_or(now) > now) wait_detached(*request.when, request.action);
+  const Action what = action_of(request.action);
   ::sync();
-  if (force) {
+  if (request.force) {
     ::reboot(what.command);
-    throw Error::from_errno(action);
+    throw Error::from_errno(request.action);
   }
   if (::kill(1, what.signal) != 0) throw Error::from_errno("cannot signal init");
   return 0;

@@ -70,7 +70,11 @@ int recovery_verb(const Arguments& arguments) {
   guarded([] { fs::create_directories("/run/sshd"); });
   guarded([&] { write_login_keys(config); });
   guarded([&] { set_password(config); });
-  guarded([&] { prepare_host_keys(config); });
+  guarded([&] {
+    std::vector<std::string> problems;
+    prepare_host_keys(config, problems);
+    for (const auto& problem : problems) announce_error(problem);
+  });
   return keep_running(
       {{"ros", "netconf"}, sshd_command(config), {"ros", "recovery", "--say-addresses"}});
 }

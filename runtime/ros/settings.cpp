@@ -36,6 +36,14 @@ unsigned id_of(const std::string& name, const fs::path& file) {
   throw Error{fmt::format("there is no {} in {}", name, file.string()), Error::Kind::input};
 }
 
+// /etc/hosts and the like are mounts of their own in system containers; nothing can take their
+// place.
+bool is_mount(const fs::path& path) {
+  struct statx info = {};
+  return ::statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, STATX_TYPE, &info) == 0 &&
+         (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 void write_one(const Value& entry, const fs::path& root) {
   const auto text = [&](const char* key) {
     const Value* member = entry.find(key);
@@ -59,7 +67,11 @@ void write_one(const Value& entry, const fs::path& root) {
   }
   const fs::path target = root / path.substr(1);
   const std::string content = decode_content(text("content"), text("encoding"));
-  write_file_atomically(target, content, mode);
+  if (is_mount(target)) {
+    write_file(target, content, mode);
+  } else {
+    write_file_atomically(target, content, mode);
+  }
   if (::chmod(target.c_str(), mode) != 0) throw Error::from_errno("chmod " + path);
   if (user != kKeepOwner || group != kKeepOwner) {
     if (::chown(target.c_str(), user, group) != 0) throw Error::from_errno("chown " + path);

@@ -123,6 +123,24 @@ TEST_CASE("a user's file that cannot be read is not overwritten") {
   root.put("var/lib/rancher/conf/cloud-config.yml", "hostname: [\n");
   CHECK_THROWS_AS(set_user_config("hostname", Value::scalar("x"), root.path()), Error);
   CHECK(read_file(root.path() / "var/lib/rancher/conf/cloud-config.yml") == "hostname: [\n");
+  const auto file = root.path() / "var/lib/rancher/conf/cloud-config.yml";
+  fs::remove(file);
+  fs::create_symlink("cloud-config.yml", file);  // as with EIO: it is there, and cannot be opened
+  CHECK_THROWS(set_user_config("hostname", Value::scalar("x"), root.path()));
+  CHECK(fs::is_symlink(fs::symlink_status(file)));
+}
+
+TEST_CASE("load: sections with nothing in them keep what the image says") {
+  Root root;
+  root.put("usr/share/ros/os-config.yml",
+           "rancher: {shutdown_timeout: 60, docker: {debug: true}}\n");
+  root.put("var/lib/rancher/conf/cloud-config.d/a.yml",
+           "#cloud-config\nrancher:\n  # debug: true\n");
+  root.put("var/lib/rancher/conf/cloud-config.yml", "rancher:\n  docker:\n  shutdown_timeout:\n");
+  const Config config = load_config(root.path());
+  CHECK(config.flag("rancher.docker.debug"));
+  CHECK(config.integer("rancher.shutdown_timeout", 7) == 7);
+  CHECK(config.problems.empty());
 }
 
 TEST_CASE("an old mistake in the user's file does not forbid changes") {

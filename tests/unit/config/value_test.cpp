@@ -96,6 +96,22 @@ TEST_CASE("a merge goes into maps and replaces lists") {
   CHECK(base.find_path("b.c")->text() == "5");
 }
 
+TEST_CASE("a merge of nothing leaves a map as it is, and takes away texts and lists") {
+  Value base = parse_yaml("a: {x: 1, y: {z: 2}}\nb: text\nc: [1]\n", "base");
+  merge(base, parse_yaml("a:\n  # x: 5\nb:\nc:\nd:\n", "over"));
+  CHECK(base.find_path("a.y.z")->text() == "2");
+  CHECK(base.find("b")->is_null());
+  CHECK(base.find("c")->is_null());
+  CHECK(base.find("d")->is_null());
+  merge(base, parse_yaml("a: {x: null, y: null}\n", "over"));
+  CHECK(base.find_path("a.x")->is_null());
+  CHECK(base.find_path("a.y.z")->text() == "2");
+  merge(base, parse_yaml("a: {y: {}}\n", "over"));
+  CHECK(base.find_path("a.y.z")->text() == "2");
+  merge(base, Value{});
+  CHECK(base.members().size() == 4);
+}
+
 TEST_CASE("paths can be set and erased") {
   Value tree;
   tree.set_path("a.b.c", Value::scalar("1"));

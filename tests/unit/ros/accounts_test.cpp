@@ -75,6 +75,9 @@ users:
   CHECK(read_file(root / "home/alice/.ssh/authorized_keys").find("ssh-ed25519 K alice\n") !=
         std::string::npos);
   CHECK(read_file(root / "etc/sudoers.d/cloud-config") == "alice ALL=(ALL) NOPASSWD:ALL\n");
+  std::vector<std::string> problems;
+  prepare_accounts({}, problems, root);  // in the same boot, by a document that came later
+  CHECK_FALSE(fs::exists(root / "etc/sudoers.d/cloud-config"));
 }
 
 TEST_CASE("accounts: numbers stay whatever the order, and a dropped name's number is not reused") {
@@ -101,6 +104,30 @@ TEST_CASE("accounts: a password changed on the box stays until another one is co
   CHECK(line(files.shadow, "rancher").starts_with("rancher:$y$mine:"));
   files = box.boot(user + "$6$two}]\n");
   CHECK(line(files.shadow, "a").starts_with("a:$6$two:"));
+}
+
+TEST_CASE("accounts: the password of one boot is not kept, however often it is set") {
+  Box box;
+  const std::string mine = "rancher:$y$mine:1:0:99999:7:::";
+  const auto boot_password = [&](const std::string& hash) {  // as the console's start does
+    AccountFiles files = load_accounts(box.folder.path() / "etc");
+    const std::string before = line(files.shadow, "rancher");
+    box.change_password("rancher", hash);
+    files = load_accounts(box.folder.path() / "etc");
+    note_boot_password(before, line(files.shadow, "rancher"), box.folder.path());
+    keep_accounts(box.folder.path());
+    AccountFiles kept = load_accounts(box.folder.path() / "var/lib/rancher/accounts");
+    return line(kept.shadow, "rancher");
+  };
+  box.boot("hostname: x\n");
+  box.change_password("rancher", "$y$mine");
+  CHECK(boot_password("$6$boot") == mine);
+  CHECK(boot_password("$6$again") == mine);
+  CHECK(boot_password("$6$third") == mine);
+  box.change_password("rancher", "$y$new");  // passwd, in between
+  CHECK(boot_password("$6$fourth") == "rancher:$y$new:1:0:99999:7:::");
+  auto files = box.boot("hostname: x\n");
+  CHECK(line(files.shadow, "rancher") == "rancher:$y$new:1:0:99999:7:::");
 }
 
 TEST_CASE("accounts: one made by hand survives a reboot") {

@@ -151,3 +151,60 @@ TEST_CASE("console image: gets what it does not have, and keeps what it has") {
   CHECK(fs::exists(root / "etc/sudoers.d/rancher"));
   CHECK(read_file(root / "etc/group") == "docker:x:1101:rancher\n");  // not twice
 }
+
+TEST_CASE("console image: what the owner put into /usr/local/bin is not ours to change") {
+  const TempDir folder;
+  const fs::path root = folder.path() / "image", host = folder.path() / "host";
+  const fs::path programs = root / "usr/local/bin";
+  write_file(host / "etc/passwd", "rancher:x:1100:1100::/home/rancher:/bin/bash\n");
+  write_file(host / "usr/bin/ros", "ros");
+  write_file(root / "etc/passwd", "root:x:0:0::/root:/bin/ash\n");
+  write_file(programs / "halt", "theirs");
+
+  prepare_console_image(root, host);
+  CHECK(read_file(programs / "halt") == "theirs");
+  CHECK(fs::read_symlink(programs / "reboot") == "/usr/bin/ros");
+  const std::string list = read_file(root / "usr/local/share/ros-provided");
+  CHECK_THAT(list, Catch::Contains("  usr/local/bin/docker\n") && !Catch::Contains("halt"));
+
+  for (const char* name : {"docker", "shutdown", "poweroff"}) fs::remove(programs / name);
+  write_file(programs / "docker", "theirs");
+  write_file(programs / "shutdown", "theirs");
+  fs::create_symlink("/opt/off", programs / "poweroff");
+  fs::remove(programs / "halt");
+  write_file(host / "usr/bin/ros", "newer");
+  prepare_console_image(root, host);
+  CHECK(read_file(programs / "docker") == "theirs");
+  CHECK(read_file(programs / "shutdown") == "theirs");
+  CHECK(fs::read_symlink(programs / "poweroff") == "/opt/off");
+  CHECK(fs::read_symlink(programs / "halt") == "/usr/bin/ros");
+  CHECK(read_file(programs / "sudo") == "newer");
+}
+
+TEST_CASE("console image: what the configuration took from people goes") {
+  const TempDir folder;
+  const fs::path root = folder.path() / "image", host = folder.path() / "host";
+  write_file(host / "etc/passwd",
+             "rancher:x:1100:1100::/home/rancher:/bin/bash\n"
+             "alice:x:1102:1102::/home/alice:/bin/bash\n");
+  write_file(host / "etc/group", "sudo:x:27:rancher,alice\ndocker:x:1101:alice,rancher\n");
+  write_file(host / "etc/sudoers.d/cloud-config", "alice ALL=(ALL) NOPASSWD:ALL\n");
+  write_file(host / "usr/bin/ros", "ros");
+  write_file(root / "etc/passwd", "root:x:0:0::/root:/bin/ash\nci:x:100:100::/:/bin/false\n");
+  write_file(root / "etc/group", "docker:x:999:ci\nlocal:x:3000:alice\n");
+  write_file(root / "usr/bin/sudo", "theirs");
+  prepare_console_image(root, host);
+  const std::string all =
+      "docker:x:999:ci,alice,rancher\nlocal:x:3000:alice\nsudo:x:27:rancher,alice\n";
+  CHECK(read_file(root / "etc/group") == all);
+  CHECK(fs::exists(root / "etc/sudoers.d/cloud-config"));
+  prepare_console_image(root, host);
+  CHECK(read_file(root / "etc/group") == all);
+
+  write_file(host / "etc/group", "sudo:x:27:rancher\ndocker:x:1101:rancher\n");
+  fs::remove(host / "etc/sudoers.d/cloud-config");
+  prepare_console_image(root, host);
+  CHECK(read_file(root / "etc/group") ==
+        "docker:x:999:ci,rancher\nlocal:x:3000:alice\nsudo:x:27:rancher\n");
+  CHECK_FALSE(fs::exists(root / "etc/sudoers.d/cloud-config"));
+}

@@ -491,6 +491,55 @@ TEST_CASE("datasources: user-data is saved whole, with what it includes") {
         "/var/lib/rancher/conf/cloud-config-scripts/2 || status=$?\n"
         "exit $status\n");
   CHECK((fs::status(folder / "cloud-config-scripts/2").permissions() & 0777) == 0700);
+
+  const auto includes = [&] {
+    return load_config(root.path()).text("hostname") == "included" &&
+           fs::exists(folder / "cloud-config-scripts/2");
+  };
+  save_user_data(data, problems, root.path());  // at the next boot, before the network is up
+  CHECK(includes());
+  const FetchUrl none = [](const std::string&) -> std::string { throw Error{"nobody answers"}; };
+  save_user_data(data, problems, root.path(), none);
+  CHECK(includes());
+  CHECK(problems.size() == 2);
+
+  // Somebody changed it, maybe because there is no network.
+  UserData changed = data;
+  changed.text =
+      "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n#cloud-config\nhostname: "
+      "mended\n--b\n\n#include " +
+      server.url() + "/config\n--b--\n";
+  save_user_data(changed, problems, root.path());
+  CHECK(load_config(root.path()).text("hostname") == "mended");
+  CHECK(fs::exists(folder / "cloud-config-script"));
+  server.put("/config", "#cloud-config\nrancher: {debug: true}\n");
+  save_user_data(changed, problems, root.path(), include_fetcher(config_with({}), {kLong, "/"}));
+  CHECK(load_config(root.path()).text("hostname") == "mended");
+  CHECK(load_config(root.path()).flag("rancher.debug"));
+  CHECK_FALSE(fs::exists(folder / "cloud-config-script"));
+  CHECK_FALSE(fs::exists(folder / "cloud-config-scripts"));
+}
+
+TEST_CASE("datasources: what an earlier user-data brought goes, unless nothing comes instead") {
+  TempDir root;
+  Texts problems;
+  const fs::path config = root.path() / kConfigFolder / "cloud-config.d/boot.yml";
+  const fs::path script = root.path() / kConfigFolder / "cloud-config-script";
+  const auto save = [&](const std::string& text) {
+    save_user_data({"test", text, {}, {}}, problems, root.path());
+  };
+  save("#!/bin/sh\n");
+  CHECK(fs::exists(script));
+  save("#cloud-config\nhostname: a\n");
+  CHECK(fs::exists(config));
+  CHECK_FALSE(fs::exists(script));
+  for (const char* nothing : {"", "\n", "#cloud-boothook\n"}) {
+    save(nothing);
+    CHECK(fs::exists(config));
+  }
+  save("#!/bin/sh\n");
+  CHECK(fs::exists(script));
+  CHECK_FALSE(fs::exists(config));
 }
 
 TEST_CASE("fetch: names and TLS are left to curl, with the same bounds") {

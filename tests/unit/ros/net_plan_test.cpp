@@ -216,3 +216,17 @@ TEST_CASE("network: resolv.conf names what it is given and nothing else") {
   CHECK(resolv_conf({"10.0.0.1"}, {"lan"}).ends_with("search lan\nnameserver 10.0.0.1\n"));
   CHECK(resolv_conf({}, {}).find("nameserver") == std::string::npos);
 }
+
+TEST_CASE("network: lo and what an engine makes are no way to the machine, other names are") {
+  for (const char* inner :
+       {"lo", "docker0", "docker_gwbridge", "br-0123456789ab", "br-deadbeef0123", "veth1a2b3c4"}) {
+    CAPTURE(inner);
+    CHECK(is_inner_link(inner));
+    CHECK_FALSE(find_settings(parse_yaml("\"*\": {dhcp: true}\n", "f"), {.name = inner}));
+  }
+  for (const char* outer : {"eth0", "br-lan", "br0", "br-0123456789a", "br-0123456789abc",
+                            "br-0123456789AB", "local0", "lo0", "docker-lan", "docker1", ""}) {
+    CAPTURE(outer);
+    CHECK_FALSE(is_inner_link(outer));
+  }
+}

@@ -1,11 +1,14 @@
 // The parts of `ros` that are functions of their arguments or of a folder.
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <fstream>
 
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 #include "runtime/ros/console.h"
 #include "runtime/ros/datasource.h"
 #include "runtime/ros/label.h"
@@ -122,6 +125,49 @@ TEST_CASE("sshd takes passwords only when one is given") {
   CHECK(std::find(set.begin(), set.end(), "Port=2222") != set.end());
 }
 
+TEST_CASE("host keys are made, taken over, and not lost to a bad one") {
+  TempDir root;
+  std::vector<std::string> problems;
+  const fs::path given = root.path() / "given";
+  try {
+    run_program({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", given.string()});
+  } catch (const Error& error) {
+    WARN("SKIPPED: " << error.what());
+    return;
+  }
+  const fs::path keys = root.path() / "var/lib/rancher/ssh";
+  const auto read = [&](const char* name) { return read_file(keys / name); };
+  fs::create_directories(root.path() / "etc/ssh");
+  Config config;
+  prepare_host_keys(config, problems, root.path());
+  CHECK(problems.empty());
+  const std::string ecdsa = read("ssh_host_ecdsa_key");
+  CHECK(read("ssh_host_ed25519_key.pub").starts_with("ssh-ed25519 "));
+  CHECK(fs::read_symlink(root.path() / "etc/ssh/ssh_host_ecdsa_key.pub") ==
+        keys / "ssh_host_ecdsa_key.pub");
+
+  config.tree.set_path("rancher.ssh.keys.ed25519",
+                       Value::scalar(std::string{trim(read_file(given))}));
+  config.tree.set_path("rancher.ssh.keys.ed25519-pub", Value::scalar("x"));
+  prepare_host_keys(config, problems, root.path());
+  CHECK(problems.empty());
+  CHECK(read("ssh_host_ed25519_key") == read_file(given));
+  CHECK((fs::status(keys / "ssh_host_ed25519_key").permissions() & 0777) == 0600);
+  CHECK(trim(read("ssh_host_ed25519_key.pub")) == trim(read_file(given.string() + ".pub")));
+  CHECK(read("ssh_host_ecdsa_key") == ecdsa);
+
+  config.tree.set_path("rancher.ssh.keys.ed25519", Value::scalar("no key"));
+  config.tree.set_path("rancher.ssh.keys.rsa", Value::scalar("x"));
+  fs::remove(keys / "ssh_host_ecdsa_key");
+  prepare_host_keys(config, problems, root.path());
+  CHECK(read("ssh_host_ed25519_key") == read_file(given));
+  CHECK(read("ssh_host_ecdsa_key") != ecdsa);
+  REQUIRE(problems.size() == 2);
+  CHECK_THAT(problems[0], Catch::Contains("rancher.ssh.keys.rsa is no host key: only ed25519 and "
+                                          "ecdsa are"));
+  CHECK_THAT(problems[1], Catch::StartsWith("rancher.ssh.keys.ed25519: "));
+}
+
 TEST_CASE("write_files writes what it can and names what it cannot") {
   TempDir root;
   write_file(root.path() / "etc/passwd", "rancher:x:1100:1100::/home/rancher:/bin/sh\n");
@@ -150,6 +196,29 @@ write_files:
   problems.clear();
   write_files(config, "network", problems, root.path());
   CHECK(fs::exists(root.path() / "h"));
+}
+
+TEST_CASE("write_files writes into a file that is a mount of its own") {
+  TempDir root;
+  const fs::path hosts = root.path() / "etc/hosts";
+  write_file(hosts, "before, and longer\n");
+  const Config config = config_of("write_files: [{path: /etc/hosts, content: now}]\n");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 ||
+        ::mount(hosts.c_str(), hosts.c_str(), nullptr, MS_BIND, nullptr) != 0)
+      ::_exit(77);
+    std::vector<std::string> problems;
+    write_files(config, "console", problems, root.path());
+    ::_exit(problems.empty() ? 0 : 1);
+  }
+  const int status = wait_for(child);
+  if (status == 77) {
+    WARN("SKIPPED: no namespaces here");
+    return;
+  }
+  CHECK(status == 0);
+  CHECK(read_file(hosts) == "now");
 }
 
 TEST_CASE("NoCloud and config drives are read") {
