@@ -22,10 +22,6 @@ bool is_name(std::string_view text) {
          });
 }
 
-bool is_digest(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 // The folder and, for those that have one, the name that a role asks for.
 bool fits(const ReleaseFile& file, const std::string& version) {
   if (file.role == "kernel")
@@ -113,6 +109,10 @@ class Parser {
 };
 
 }  // namespace
+
+bool is_digest(std::string_view text) {
+  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
 
 bool is_version(std::string_view text) {
   if (text.size() > 64 || !is_name(text)) return false;

@@ -64,5 +64,7 @@ std::vector<Release> parse_releases(std::string_view text, const std::string& fi
 
 // May name a folder of a medium: letters, digits and ".+~-_", at most 64 of them.
 bool is_version(std::string_view text);
+// SHA-256 as it is written everywhere: 64 digits, in lower case.
+bool is_digest(std::string_view text);
 
 }  // namespace ros

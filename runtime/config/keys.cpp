@@ -160,7 +160,7 @@ const std::vector<Key> kKeys = {
 
     {"rancher", section, "settings of this system"},
     {"rancher.autologin", texts, "consoles on which rancher is logged in at once"},
-    {"rancher.bootstrap", any, "services run before the state partition is mounted"},
+    {"rancher.bootstrap", any, "accepted, has no effect: init does without services"},
     {"rancher.cloud_init", section, "where configuration is fetched from"},
     {"rancher.cloud_init.datasources", texts, "sources, first one that answers wins"},
     {"rancher.cloud_init.wait", integer,
@@ -181,7 +181,7 @@ const std::vector<Key> kKeys = {
     {"rancher.force_console_rebuild", boolean, "make the console anew at each boot"},
     {"rancher.http_load_retries", integer, "attempts to fetch a definition, 6 when not given"},
     {"rancher.hypervisor_service", boolean, "run the agent of the hypervisor found"},
-    {"rancher.log", boolean, "log boot messages"},
+    {"rancher.log", boolean, "accepted, has no effect: boot messages are always kept"},
     {"rancher.modules", texts, "kernel modules to load, with parameters after a blank"},
 
     {"rancher.network", section, "network settings"},
@@ -220,7 +220,7 @@ const std::vector<Key> kKeys = {
     {"rancher.repositories.*", section, "a catalogue"},
     {"rancher.repositories.*.url", text, "its folder, or the http or https URL of one"},
     {"rancher.resize_device", text, "disk whose last partition grows at boot, or that partition"},
-    {"rancher.restart_services", texts, "services restarted before the console starts"},
+    {"rancher.restart_services", texts, "accepted, has no effect"},
 
     {"rancher.services", section, "system services"},
     {"rancher.services.*", section, "a system service"},

@@ -109,7 +109,7 @@ std::string create_body(const ContainerSpec& spec) {
     host["Tmpfs"][folder.substr(0, colon)] =
         colon == std::string::npos ? "" : folder.substr(colon + 1);
   }
-  if (!spec.log_driver.empty()) {
+  if (!spec.log_driver.empty() || !spec.log_opts.empty()) {  // no Type: the daemon's default
     host["LogConfig"] = {{"Type", spec.log_driver}, {"Config", Json::object()}};
     for (const auto& [key, value] : spec.log_opts) host["LogConfig"]["Config"][key] = value;
   }

@@ -8,6 +8,7 @@
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/patience.h"
+#include "runtime/base/release.h"
 #include "runtime/base/text.h"
 #include "runtime/engine/http.h"
 #include "runtime/ros/compose.h"
@@ -24,10 +25,6 @@ bool is_place(std::string_view name) { return name.starts_with('/') || is_url(na
 
 std::string definition_place(const std::string& folder, const std::string& name) {
   return fmt::format("{}/{}/{}.yml", folder, name[0], name);
-}
-
-bool is_digest(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == text.npos;
 }
 
 Error mistake(const std::string& message, const Value& where) {

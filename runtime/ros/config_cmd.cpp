@@ -170,8 +170,12 @@ int export_all(Arguments arguments) {
     config.tree.erase_path(key);
   if (!secrets) erase_secrets(config);
   const std::string text = "#cloud-config\n" + to_yaml(config.tree);
+  boost::system::error_code absent;
+  const auto target = fs::symlink_status(file, absent).type();
   if (file.empty()) {
     print(text);
+  } else if (target != fs::file_not_found && target != fs::regular_file) {
+    write_file(file, text, 0600);  // /dev/stdout stays what it is
   } else {
     write_file_atomically(file, text, 0600);
   }
@@ -262,6 +266,9 @@ int config_verb(const Arguments& arguments) {
   if (verb == "schema") return print_schema(rest);
   if (verb == "images") return print_images(rest);
   if (verb == "generate") return generate(rest);
+  if (verb == "syslinux")
+    throw Error{"GRUB starts this system, and its menu is written by `ros os`", Error::Kind::usage}
+        .hint("ros os append WORDS adds to the kernel's command line");
   unknown_word(
       "ros config", verb,
       {"get", "set", "merge", "validate", "export", "keys", "schema", "images", "generate"});

@@ -90,7 +90,8 @@ void put(json& target, const Setting& setting, const Value& value) {
 
 bool says_something(const Value& value) {
   return !(value.is_null() || (value.is_scalar() && value.text().empty()) ||
-           (value.is_list() && value.items().empty()));
+           (value.is_list() && value.items().empty()) ||
+           (value.is_map() && value.members().empty()));
 }
 
 void put_tls(json& target) {
@@ -172,6 +173,14 @@ std::vector<std::string> settings_without_effect(const Config& config) {
       lines.emplace_back(
           Error{fmt::format("{} has no effect: {}", key, reason)}.at(value->position()).what());
     }
+  }
+  for (const char* key : {"rancher.bootstrap", "rancher.log", "rancher.restart_services"}) {
+    const Value* value = config.find(key);
+    // rancher.debug sets the second one.
+    if (!value || !says_something(*value) ||
+        (key == std::string_view{"rancher.log"} && config.flag("rancher.debug")))
+      continue;
+    lines.emplace_back(Error{fmt::format("{} has no effect", key)}.at(value->position()).what());
   }
   return lines;
 }

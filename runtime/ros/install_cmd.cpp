@@ -98,6 +98,7 @@ int run_install(Arguments arguments) {
   const bool save = take_flag(arguments, "-s", "--save");
   const bool reboot = !take_flag(arguments, "", "--no-reboot");
   plan.kexec = take_flag(arguments, "-k", "--kexec");
+  take_flag(arguments, "", "--debug");  // of the old system
   expect_words(arguments, 0, 0, "ros install");
   if (plan.disk.empty())
     throw Error{"no disk was named", Error::Kind::usage}.hint("-d /dev/sda; `lsblk` lists them");

@@ -15,9 +15,9 @@ namespace ros {
 namespace {
 
 constexpr const char* kHelp =
-    "usage: ros logs [-f] [--lines N] [NAME]\n"
+    "usage: ros logs [-f] [-n N] [NAME]\n"
     "           -f, --follow    goes on as more is written\n"
-    "           --lines N       the last N, 100 when not given\n"
+    "           -n, --lines N   the last N, 100 when not given\n"
     "\n"
     "NAME is a service (its container's output), or\n"
     "  system         what init and ros did and what went wrong; when there is no NAME\n"

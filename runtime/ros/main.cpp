@@ -31,7 +31,7 @@ constexpr const char* kHelp =
     "  console   which system you log in to (list, switch, enable)\n"
     "  engine    which Docker you have (list, switch, enable, create, rm)\n"
     "  tls       certificates for docker --tlsverify (generate)\n"
-    "  os        the system itself (status, timeline, list, upgrade, rollback, gc)\n"
+    "  os        the system itself (status, list, upgrade, rollback, append, gc, …)\n"
     "  install   puts the system on a disk\n"
     "\n"
     "  reboot, poweroff, halt, shutdown    also commands of their own\n"

@@ -131,7 +131,7 @@ const std::vector<MetadataService>& metadata_services() {
       {"ec2",
        local,
        {},
-       ec2_like("latest", "hostname", {"local-ipv4", "public-ipv4", "ipv6", "instance-type"}),
+       ec2_like("latest", "hostname", {"local-ipv4", "public-ipv4", "ipv6"}),
        read_ec2,
        "X-aws-ec2-metadata-token"},
       // Called by its address: metadata.google.internal needs a resolver.

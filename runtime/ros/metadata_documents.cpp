@@ -43,9 +43,11 @@ class Reader {
   // An object, empty when the document is absent or something else.
   Json object(const std::string& name) {
     if (!documents_.contains(name)) return Json::object();
-    Json json = Json::parse(text(name), nullptr, false);
-    if (json.is_discarded()) {
-      complain(name, "it is no JSON, or cut short");
+    // The library reads any depth and then needs a frame of the stack for each level of it.
+    const bool sound = parse_json(text(name)).has_value();
+    Json json = sound ? Json::parse(text(name), nullptr, false) : Json{};
+    if (!sound || json.is_discarded()) {
+      complain(name, "it is no JSON, cut short, or nested too deeply");
     } else if (!json.is_object()) {
       complain(name, "it is no JSON object");
     } else {
@@ -100,7 +102,8 @@ class Reader {
     const auto tree = parse_json(text(document));
     if (!tree || !tree->is_map()) {
       // object() says so of the other documents.
-      if (document == "network") complain(document, "it is no JSON object, or cut short");
+      if (document == "network")
+        complain(document, "it is no JSON object, cut short, or nested too deeply");
       return;
     }
     std::vector<std::string> complaints;
@@ -137,17 +140,6 @@ Json read_common(Reader& reader, const char* keys) {
   reader.set_hostname("meta-data", text_of(meta, "hostname"));
   reader.add_keys("meta-data", member(meta, keys));
   return meta;
-}
-
-// The first disk: Xen's until the generation of 2017, NVMe since.
-std::string ec2_disk(std::string_view type) {
-  if (type.empty()) return {};
-  for (const char* const xen : {"t1.", "t2.",  "m1.", "m2.", "m3.",  "m4.",  "c1.",  "c3.", "c4.",
-                                "r3.", "r4.",  "i2.", "i3.", "d2.",  "g2.",  "g3.",  "p2.", "p3.",
-                                "x1.", "x1e.", "f1.", "h1.", "hs1.", "cr1.", "cc2.", "g3s."}) {
-    if (type.starts_with(xen) && !type.ends_with(".metal")) return "/dev/xvda";
-  }
-  return "/dev/nvme0n1";
 }
 
 Json first_of_list(const Json& json, const char* name) {
@@ -197,7 +189,6 @@ UserData read_ec2(const Documents& documents, std::vector<Complaint>& complaints
   for (const char* const name : {"public-ipv4", "eipv4"})
     Reader::set_address(metadata.public_ipv4, reader.text(name));
   Reader::set_address(metadata.public_ipv6, reader.text("ipv6"));
-  metadata.resize_device = ec2_disk(trim(reader.text("instance-type")));
   return std::move(reader.data);
 }
 

@@ -1,6 +1,8 @@
 #include "runtime/ros/mounts.h"
 
 #include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 
@@ -129,6 +131,15 @@ std::optional<MountEntry> read_entry(const Value& item, const Value* defaults,
   return {};
 }
 
+// Where nothing could be swapped to: overlay is `/`, whose upper folder is a tmpfs.
+bool is_in_memory(const fs::path& folder) {
+  struct statfs info = {};
+  if (::statfs(folder.c_str(), &info) != 0)
+    throw Error::from_errno("cannot read " + folder.string());
+  const auto type = static_cast<unsigned long>(info.f_type);
+  return type == TMPFS_MAGIC || type == RAMFS_MAGIC || type == OVERLAYFS_SUPER_MAGIC;
+}
+
 std::uint64_t bytes_of(const std::string& text) {
   std::uint64_t number = 0;
   const char* const end = text.data() + text.size();
@@ -206,6 +217,10 @@ void make_swap(const Config& config, std::vector<std::string>& problems) {
   try {
     const fs::path file = config.text("swap.filename", kSwapFile);
     fs::create_directories(file.parent_path());
+    if (is_in_memory(file.parent_path()))
+      throw Error{fmt::format("{} is in memory: no swap there", file.parent_path().string()),
+                  Error::Kind::input}
+          .hint("a box that keeps nothing has no disk for it; swap.filename names another place");
     struct sysinfo info = {};
     struct statvfs disk = {};
     ::sysinfo(&info);
@@ -216,11 +231,17 @@ void make_swap(const Config& config, std::vector<std::string>& problems) {
     const std::string swaps = "\n" + try_read_file("/proc/swaps").value_or("");
     if (size == 0 || swaps.find("\n" + file.string() + " ") != swaps.npos) return;
     boost::system::error_code absent;
-    if (fs::file_size(file, absent) != size || absent) {
-      fs::remove(file);
-      run_program({"mkswap", "--file", "--size", std::to_string(size), file.string()});
+    const bool make = fs::file_size(file, absent) != size || absent;
+    try {
+      if (make) {
+        fs::remove(file);
+        run_program({"mkswap", "--file", "--size", std::to_string(size), file.string()});
+      }
+      run_program({"swapon", file.string()});
+    } catch (...) {
+      if (make) fs::remove(file, absent);
+      throw;
     }
-    run_program({"swapon", file.string()});
   } catch (const std::exception& error) {
     problems.emplace_back(Error{fmt::format("swap: {}", error.what())}
                               .at(config.find("swap.size")->position())

@@ -133,9 +133,13 @@ class CloudInit {
 
   void add_subnet(const std::string& key, const Value& subnet) {
     const std::string type = member_text(subnet, "type");
-    if (type == "dhcp" || type == "dhcp4") tree_.use_dhcp(key);
-    if (type.starts_with("static")) {
+    if (type == "dhcp" || type == "dhcp4") {
+      tree_.use_dhcp(key);
+    } else if (type.starts_with("static")) {
       tree_.add_address(key, member_text(subnet, "address"), member_text(subnet, "netmask"));
+    } else if (type != "manual" &&
+               !tree_.use_ipv6(key, type.starts_with("ipv6_") ? type.substr(5) : type)) {
+      tree_.problem(fmt::format("a subnet of the type \"{}\" is not supported", type));
     }
     tree_.add_gateway(key, member_text(subnet, "gateway"));
     tree_.add_name_servers(texts_of(subnet, "dns_nameservers"));
@@ -180,6 +184,9 @@ class CloudInit {
 
   void add_settings(const std::string& key, const Value& device) {
     if (flag_of(device, "dhcp4")) tree_.use_dhcp(key);
+    if (flag_of(device, "dhcp6")) tree_.use_ipv6(key, "dhcp6");
+    if (device.find("accept-ra"))
+      tree_.set(key, "accept_ra", Value::boolean(flag_of(device, "accept-ra")));
     tree_.set_mtu(key, device.find("mtu"));
     if (const Value* addresses = device.find("addresses")) {
       for (const auto& address : addresses->items()) {

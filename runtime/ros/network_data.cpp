@@ -92,6 +92,8 @@ class OpenStack {
       tree_.use_dhcp(key);
     } else if (const auto address = member_text(network, "ip_address"); !address.empty()) {
       tree_.add_address(key, address, member_text(network, "netmask"));
+    } else if (!type.starts_with("ipv6_") || !tree_.use_ipv6(key, type.substr(5))) {
+      tree_.problem(fmt::format("a network of the type \"{}\" has no address", type));
     }
     for (const auto& route : items_of(network, "routes")) {
       tree_.add_route(key, member_text(route, "network"), member_text(route, "netmask"),

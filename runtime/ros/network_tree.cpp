@@ -174,6 +174,13 @@ std::string NetworkTree::ensure(std::string key) {
   return key;
 }
 
+bool NetworkTree::use_ipv6(const std::string& key, std::string_view how) {
+  const bool asks = how == "dhcp6" || how == "dhcp" || how == "dhcpv6-stateful";
+  if (!asks && how != "slaac" && how != "dhcpv6-stateless") return false;
+  set(key, asks ? "dhcp6" : "accept_ra", Value::boolean(true));
+  return true;
+}
+
 Value* NetworkTree::settings_of(const std::string& key) {
   for (auto& [name, settings] : interfaces_.members()) {
     if (name == key) return &settings;

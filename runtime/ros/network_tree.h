@@ -28,6 +28,9 @@ class NetworkTree {
   void set(const std::string& key, std::string_view setting, Value value);
   void set_mtu(const std::string& key, const Value* mtu);
   void use_dhcp(const std::string& key) { set(key, "dhcp", Value::boolean(true)); }
+  // IPv6 as a cloud calls it, without what some put before: dhcp6, dhcp, dhcpv6-stateful, slaac,
+  // dhcpv6-stateless. False for anything else.
+  bool use_ipv6(const std::string& key, std::string_view how);
 
   // `address` may have its length behind a slash; else `mask` is the length
   // (24), a netmask (255.255.255.0), or "" for the address alone.

@@ -41,6 +41,9 @@ constexpr const char* kHelp =
     "           -k, --kexec           starts it without the firmware\n"
     "           -a, --append WORDS    more for the kernel's command line; kept by upgrades\n"
     "       ros os rollback [-f] [--no-reboot | --kexec]    to the version before\n"
+    "       ros os append [WORDS...]      the owner's words for the kernel's command line, or "
+    "puts\n"
+    "                                     WORDS in their place; --clear: none\n"
     "       ros os gc                     removes all but the current and the previous version,\n"
     "                                     and containers and images of services that are gone\n"
     "\n"
@@ -152,6 +155,7 @@ int list(Arguments arguments) {
   require_root();
   const Config config = load_config();
   const std::string place = releases_place(arguments, config);
+  take_flag(arguments, "-u", "--update");  // of the old system: the index is always read anew
   expect_words(arguments, 0, 0, "ros os list");
   const std::string running = running_version();
   std::vector<std::string> here;
@@ -208,6 +212,7 @@ int upgrade(Arguments arguments) {
   const bool only_stage = take_flag(arguments, "-s", "--stage");
   const bool force = take_flag(arguments, "-f", "--force");
   const Next next = take_next(arguments);
+  for (const char* old : {"--upgrade-console", "--debug"}) take_flag(arguments, "", old);  // no-ops
   expect_words(arguments, 0, 1, "ros os upgrade");
 
   const ReleaseSource source = source_of(place, config);
@@ -246,6 +251,26 @@ int rollback(Arguments arguments) {
     return 1;
   WritableMedium medium{disk};
   return go(medium, back, next);
+}
+
+// Shows the owner's words for the kernel, or puts others in their place.
+int append(Arguments arguments) {
+  require_root();
+  const bool clear = take_flag(arguments, "", "--clear");
+  expect_words(arguments, 0, clear ? 0 : arguments.size(), "ros os append");
+  const fs::path disk = disk_to_append();
+  const std::string running = running_version();
+  if (!clear && arguments.empty()) {
+    const auto words = kept_append(disk, running);
+    if (!words.empty()) fmt::print("{}\n", join(words, " "));
+    return 0;
+  }
+  const auto words = append_words(join(arguments, " "));
+  WritableMedium medium{disk};
+  set_append(medium, running, words);
+  const auto kept = kept_append(disk, running);
+  say("from the next start on: " + (kept.empty() ? "nothing is added" : join(kept, " ")));
+  return 0;
 }
 
 // Containers and images of services that are gone, and, on a disk, versions that nothing needs.
@@ -291,9 +316,10 @@ int os_verb(const Arguments& arguments) {
   if (verb == "list") return list(rest);
   if (verb == "upgrade") return upgrade(rest);
   if (verb == "rollback") return rollback(rest);
+  if (verb == "append") return append(rest);
   if (verb == "gc") return collect_garbage(rest);
   unknown_word("ros os", verb,
-               {"version", "status", "timeline", "list", "upgrade", "rollback", "gc"});
+               {"version", "status", "timeline", "list", "upgrade", "rollback", "append", "gc"});
 }
 
 }  // namespace ros

@@ -180,7 +180,7 @@ void exec(const std::vector<std::string>& argv, const std::vector<std::string>& 
   throw Error::from_errno("cannot start " + argv.front());
 }
 
-int keep_running(const std::vector<std::vector<std::string>>& argvs, pid_t until) {
+int keep_running(const std::vector<std::vector<std::string>>& argvs) {
   sigset_t watched;
   sigemptyset(&watched);
   for (const int number : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&watched, number);
@@ -193,17 +193,15 @@ int keep_running(const std::vector<std::vector<std::string>>& argvs, pid_t until
   };
   std::vector<Child> children(argvs.size());
   bool stopping = false;
-  int status = 0;
   const auto stop = [&] {
     stopping = true;
     for (const auto& child : children) {
       if (child.pid > 0) ::kill(child.pid, SIGTERM);
     }
-    if (until > 0) ::kill(until, SIGTERM);
   };
   for (;;) {
     int timeout = -1;
-    bool alive = until > 0;
+    bool alive = false;
     for (std::size_t i = 0; i < children.size(); ++i) {
       auto& child = children[i];
       const auto now = Clock::now();
@@ -224,7 +222,7 @@ int keep_running(const std::vector<std::vector<std::string>>& argvs, pid_t until
       }
       alive = alive || child.pid > 0;
     }
-    if (stopping && !alive) return status;
+    if (stopping && !alive) return 0;
     pollfd poll_fd{signals.get(), POLLIN, 0};
     if (::poll(&poll_fd, 1, timeout) <= 0) continue;
     signalfd_siginfo info{};
@@ -233,13 +231,7 @@ int keep_running(const std::vector<std::vector<std::string>>& argvs, pid_t until
       stop();
       continue;
     }
-    int raw = 0;
-    for (pid_t pid = 0; (pid = ::waitpid(-1, &raw, WNOHANG)) > 0;) {
-      if (pid == until) {
-        status = status_of(raw);
-        until = 0;
-        if (!stopping) stop();
-      }
+    for (pid_t pid = 0; (pid = ::waitpid(-1, nullptr, WNOHANG)) > 0;) {
       for (auto& child : children) {
         if (child.pid == pid) child.pid = 0;
       }

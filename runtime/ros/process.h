@@ -46,9 +46,9 @@ std::string run_program(const std::vector<std::string>& argv, std::string_view i
 [[noreturn]] void exec(const std::vector<std::string>& argv,
                        const std::vector<std::string>& environment = {});
 
-// Runs `argvs` until SIGTERM, SIGINT or the end of `until` (0: none), each
-// started again when it ends (at most once a second); then ends them all.
-// Adopted children are reaped on the way. Returns the exit status to use.
-int keep_running(const std::vector<std::vector<std::string>>& argvs, pid_t until = 0);
+// Runs `argvs` until SIGTERM or SIGINT, each started again when it ends (at most
+// once a second); then ends them all. Adopted children are reaped on the way.
+// Returns 0, the exit status to use.
+int keep_running(const std::vector<std::vector<std::string>>& argvs);
 
 }  // namespace ros

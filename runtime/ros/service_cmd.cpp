@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "runtime/base/error.h"
@@ -32,18 +33,21 @@ constexpr const char* kHelp =
     "       ros service delete NAME...           as if nobody had ever said either\n"
     "\n"
     "       ros service ps [-q] [NAME...]        their containers; -q: the IDs only\n"
-    "       ros service logs [-f] [--lines N] NAME\n"
+    "       ros service logs [-f] [-n N] NAME    the last N lines (--tail, --lines), 100 when\n"
+    "                                            not given; -f goes on as more is written\n"
     "       ros service up [--force-recreate | --no-recreate] [--no-build] [--foreground]\n"
-    "                      [NAME...]             starts them, in new containers where the\n"
-    "                                            definition has changed\n"
-    "       ros service start [--foreground] NAME...\n"
+    "                      [-t SECONDS] [NAME...]  starts them, in new containers where the\n"
+    "                                            definition has changed; -t: what the old ones\n"
+    "                                            have to stop\n"
+    "       ros service start [--no-build] [--foreground] NAME...\n"
     "       ros service stop [-t SECONDS] NAME...    until it is started, or the next boot\n"
     "       ros service restart [-t SECONDS] NAME...\n"
     "       ros service kill [-s SIGNAL] NAME...\n"
     "       ros service down [-t SECONDS] NAME...    stops them and removes their containers\n"
     "       ros service rm [-f] [-v] NAME...     removes containers that do not run; -f: all\n"
     "           -v            and their volumes\n"
-    "       ros service create [--force-recreate | --no-recreate] [--no-build] NAME...\n"
+    "       ros service create [--force-recreate | --no-recreate] [--no-build] [-t SECONDS]\n"
+    "                          NAME...\n"
     "       ros service pull [--ignore-pull-failures] [NAME...]\n"
     "       ros service build [--no-cache] [--force-rm] [--pull] [NAME...]\n";
 
@@ -309,23 +313,29 @@ void show_log(const Service& service, bool follow, int lines) {
 
 enum class Recreate { changed, always, never };
 
-// The mark tells the supervisor that this is wanted.
-void mark_stopped(const Service& service) {
-  write_file(fs::path{kStoppedFolder} / service.name, "");
-}
-void unmark_stopped(const Service& service) {
-  boost::system::error_code absent;
-  fs::remove(fs::path{kStoppedFolder} / service.name, absent);
+// Whoever stops the console is ended with it, and could neither start it again nor take a mark
+// away.
+bool is_console(const Service& service) { return service.name == kConsole.service; }
+
+// Does its container give way to a new one?
+bool gives_way(const Docker& docker, const Service& service, Recreate recreate) {
+  if (recreate == Recreate::never || !docker.inspect(service.container)) return false;
+  return recreate == Recreate::always || is_outdated(docker, service);
 }
 
-// Gives way to a new container.
-void clear_way(const Service& service, Recreate recreate, int seconds) {
-  const Docker docker{service.engine()};
-  if (recreate == Recreate::never || !docker.inspect(service.container)) return;
-  if (recreate == Recreate::changed && !is_outdated(docker, service)) return;
-  mark_stopped(service);
+void clear_way(const Docker& docker, const Service& service, int seconds) {
   docker.stop(service.container, seconds);
   docker.remove(service.container);
+}
+
+// The supervisor starts what ends without a mark, in a new container when it is outdated.
+void renew_console(const Service& console, Recreate recreate, int seconds) {
+  const Docker docker{console.engine()};
+  const auto state = docker.inspect(console.container);
+  if (recreate == Recreate::always) request_renewal(console.name);
+  reload_now();
+  Stopped::lift(console.name);
+  if (state && state->running) docker.stop(console.container, seconds);
 }
 
 Recreate take_recreate(Arguments& arguments) {
@@ -355,9 +365,18 @@ int up(const std::string& verb, Arguments names) {
   expect_names(names, verb, verb == "up" ? 0 : 1);
   const Services chosen = choose(names, services_now());
   for (const auto& service : chosen) need_image(service, may_build);
+  const Service* console = nullptr;  // the last one, for it ends this process
   for (const auto& service : chosen) {
     const Docker docker{service.engine()};
-    clear_way(service, recreate, seconds);
+    std::optional<Stopped> stopped;
+    if (gives_way(docker, service, recreate)) {
+      if (is_console(service)) {
+        console = &service;
+        continue;
+      }
+      stopped.emplace(service.name);
+      clear_way(docker, service, seconds);
+    }
     // One that has a schedule waits for it, unless somebody says `start`.
     if (create || (verb == "up" && !service.schedule.empty())) {
       ensure_container(docker, service);
@@ -368,30 +387,37 @@ int up(const std::string& verb, Arguments names) {
       now.create_only &= verb != "start";
       ensure_started(docker, now);
     }
-    if (!create) unmark_stopped(service);
+    if (!create) {
+      Stopped::lift(service.name);
+    } else if (stopped) {
+      stopped->keep();
+    }
   }
   request_reload();  // the supervisor looks after those that are new
+  // Made when it starts the next time: nothing of that can be done ahead.
+  if (console && !create) renew_console(*console, recreate, seconds);
   if (foreground && !create) {
     for (const auto& service : chosen) show_log(service, true, -1);
   }
   return 0;
 }
 
-// The engine starts it again by itself: who restarts the console is ended with it.
 int restart(Arguments names) {
   const int seconds = take_number(names, "-t", "--timeout", 10);
   expect_names(names, "restart", 1);
   for (const auto& service : choose(names, services_now())) {
     const Docker docker{service.engine()};
-    const bool fresh = is_outdated(docker, service) && service.name != "console";
-    if (fresh) clear_way(service, Recreate::always, seconds);
-    if (fresh || !docker.inspect(service.container)) {
-      ensure_started(docker, service);
-    } else {
-      if (service.name != "console") mark_stopped(service);  // so that this is no failure
-      docker.restart(service.container, seconds);
+    std::optional<Stopped> stopped;
+    if (!is_console(service)) {
+      stopped.emplace(service.name);  // so that this is no failure
+      if (is_outdated(docker, service)) clear_way(docker, service, seconds);
     }
-    unmark_stopped(service);
+    if (docker.inspect(service.container)) {
+      docker.restart(service.container, seconds);  // the engine does both, whoever is ended by it
+    } else {
+      ensure_started(docker, service);
+    }
+    Stopped::lift(service.name);
   }
   return 0;
 }
@@ -411,9 +437,10 @@ int stop(const std::string& verb, Arguments names) {
   }
   for (const auto& service : chosen) {
     const Docker docker{service.engine()};
-    mark_stopped(service);
+    Stopped stopped{service.name};
     if (verb != "rm") docker.stop(service.container, seconds);
     if (verb != "stop") docker.remove(service.container, volumes);
+    stopped.keep();
   }
   return 0;
 }

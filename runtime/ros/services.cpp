@@ -21,28 +21,56 @@ namespace {
 constexpr const char* kShimGroup = "io.containerd.runc.v2.group";
 constexpr const char* kUserDockerService = "docker";
 
-// ${NAME} and $NAME of a definition stand for rancher.environment's values.
-std::string expand(const std::string& text, const Config& config) {
+std::size_t end_of_name(std::string_view text, std::size_t begin) {
+  const auto letter = [&](std::size_t i) {
+    return std::isalnum(static_cast<unsigned char>(text[i])) || text[i] == '_';
+  };
+  std::size_t end = begin;
+  if (end < text.size() && std::isdigit(static_cast<unsigned char>(text[end]))) return begin;
+  while (end < text.size() && letter(end)) ++end;
+  return end;
+}
+
+// The inside of a ${…}: NAME, NAME-DEFAULT when it is not set, NAME:-DEFAULT when it is empty, too.
+std::string variable(std::string_view inside, const Config& config, const Value& where) {
+  const auto end = end_of_name(inside, 0);
+  const std::string_view rest = inside.substr(end);
+  const bool if_empty = rest.starts_with(":-");
+  if (end == 0 || !(rest.empty() || if_empty || rest.starts_with('-')) ||
+      rest.find("${") != rest.npos)
+    throw Error{fmt::format("${{{}}} is not understood", inside), Error::Kind::input}
+        .at(where.position())
+        .hint("${NAME}, ${NAME:-DEFAULT}, ${NAME-DEFAULT}, or $$ for a dollar sign");
+  const std::string key = "rancher.environment." + std::string{inside.substr(0, end)};
+  const std::string value = config.text(key);
+  const Value* found = config.find(key);
+  const bool set = if_empty ? !value.empty() : found && !found->is_null();
+  return set || rest.empty() ? value : std::string{rest.substr(if_empty ? 2 : 1)};
+}
+
+// ${…} and $NAME of a definition stand for rancher.environment's values, as in Compose; $$ is a
+// dollar sign, and so is one before anything else. Throws Error with the place of `where`.
+std::string expand(std::string_view text, const Config& config, const Value& where) {
   std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '$' || i + 1 == text.size()) {
-      result += text[i];
-      continue;
-    }
-    if (text[i + 1] == '$') {  // "$$" is a dollar sign
+  for (std::size_t i = 0; i < text.size();) {
+    const std::string_view next = text.substr(i + 1);
+    if (text[i] != '$') {
+      result += text[i++];
+    } else if (next.starts_with('{')) {
+      const auto end = text.find('}', i);
+      if (end == text.npos)
+        throw Error{fmt::format("{} has no }}", text.substr(i)), Error::Kind::input}
+            .at(where.position())
+            .hint("$$ is a dollar sign");
+      result += variable(text.substr(i + 2, end - i - 2), config, where);
+      i = end + 1;
+    } else if (const auto end = end_of_name(text, i + 1); end > i + 1) {
+      result += variable(text.substr(i + 1, end - i - 1), config, where);
+      i = end;
+    } else {
       result += '$';
-      ++i;
-      continue;
+      i += next.starts_with('$') ? 2 : 1;
     }
-    const bool braces = text[i + 1] == '{';
-    std::size_t end = i + (braces ? 2 : 1);
-    const std::size_t begin = end;
-    while (end < text.size() &&
-           (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_')) {
-      ++end;
-    }
-    result += config.text("rancher.environment." + text.substr(begin, end - begin));
-    i = braces && end < text.size() ? end : end - 1;
   }
   return result;
 }
@@ -78,7 +106,7 @@ void add_variables(ContainerSpec& spec, const Value& variables, const Config& co
     if (value.is_null()) {
       add_variable(spec, name, config);
     } else {
-      spec.environment.emplace_back(name, expand(value.text(), config));
+      spec.environment.emplace_back(name, expand(value.text(), config, value));
     }
   }
   for (const auto& item : variables.items()) {
@@ -88,7 +116,7 @@ void add_variables(ContainerSpec& spec, const Value& variables, const Config& co
       add_variable(spec, text, config);
     } else {
       spec.environment.emplace_back(text.substr(0, equals),
-                                    expand(text.substr(equals + 1), config));
+                                    expand(text.substr(equals + 1), config, item));
     }
   }
 }
@@ -119,8 +147,8 @@ Build build_of(const Value& value, const Config& config, std::vector<std::string
   Build build = read_build(value, errors);
   for (const auto& error : errors) problems.emplace_back(error.what());
   if (!build.wanted()) return build;
-  build.context = absolute(expand(build.context, config), value);
-  for (auto& [name, argument] : build.arguments) argument = expand(argument, config);
+  build.context = absolute(expand(build.context, config, value), value);
+  for (auto& [name, argument] : build.arguments) argument = expand(argument, config, value);
   for (const char* proxy : {"http_proxy", "https_proxy", "no_proxy"}) {
     const std::string set = config.text(std::string{"rancher.environment."} + proxy);
     if (!set.empty()) build.arguments.emplace_back(proxy, set);
@@ -158,12 +186,12 @@ Service read_service(const std::string& name, const Value& value, const Config& 
   service.name = name;
   const auto text = [&](const char* key) {
     const Value* member = value.find(key);
-    return member ? expand(member->text(), config) : std::string{};
+    return member ? expand(member->text(), config, *member) : std::string{};
   };
   const auto texts = [&](const char* key) {
     const Value* member = value.find(key);
     auto list = member ? member->as_texts() : std::vector<std::string>{};
-    for (auto& item : list) item = expand(item, config);
+    for (auto& item : list) item = expand(item, config, *member);
     return list;
   };
   // A command in one text is cut as a shell would, as Compose does.
@@ -171,7 +199,7 @@ Service read_service(const std::string& name, const Value& value, const Config& 
     const Value* member = value.find(key);
     if (!member || !member->is_scalar()) return texts(key);
     try {
-      return shell_words(expand(member->text(), config));
+      return shell_words(expand(member->text(), config, *member));
     } catch (const Error& error) {
       throw Error{fmt::format("service {}: {}: {}", name, key, error.what())}.at(
           member->position());

@@ -33,6 +33,9 @@ constexpr int kNetworkTimeMs = 20'000;  // that services after the network wait 
 constexpr const char* kFailures = "/run/ros/failures";
 constexpr const char* kReloadFolder = "/run/ros/reload";
 constexpr const char* kReload = "/run/ros/reload/now";
+constexpr const char* kReloaded = "/run/ros/reload/done";
+constexpr int kReloadMs = 10'000;
+constexpr const char* kRenewFolder = "/run/ros/renew";
 
 bool is_stopped(const std::string& name) { return fs::exists(fs::path{kStoppedFolder} / name); }
 
@@ -84,7 +87,40 @@ std::string ended(const Service& service, int status) {
 
 bool stopping() { return fs::exists(kStopping); }
 
+Stopped::HeldSignals::HeldSignals() {
+  sigset_t held;
+  sigemptyset(&held);
+  for (const int number : {SIGHUP, SIGINT, SIGTERM}) sigaddset(&held, number);
+  ::pthread_sigmask(SIG_BLOCK, &held, &before_);
+}
+
+Stopped::HeldSignals::~HeldSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+Stopped::Stopped(const std::string& service) : service_(service) {
+  write_file(fs::path{kStoppedFolder} / service, "");
+}
+
+Stopped::~Stopped() {
+  if (!kept_) lift(service_);
+}
+
+void Stopped::lift(const std::string& service) {
+  boost::system::error_code absent;
+  fs::remove(fs::path{kStoppedFolder} / service, absent);
+}
+
+void request_renewal(const std::string& service) {
+  write_file(fs::path{kRenewFolder} / service, "");
+}
+
 void request_reload() { write_file(kReload, ""); }
+
+void reload_now() {
+  boost::system::error_code absent;
+  fs::remove(kReloaded, absent);
+  request_reload();
+  wait_for_change(kReloadFolder, kReloadMs, [] { return fs::exists(kReloaded); });
+}
 
 void wait_for_reload_request() {
   fs::create_directories(kReloadFolder);
@@ -208,7 +244,10 @@ void Supervisor::look_after(const std::string& name) {
     const auto began = Clock::now();
     End end;
     try {
-      end = run_once(as_chosen(*service), since);
+      Service now = as_chosen(*service);
+      boost::system::error_code absent;
+      now.rebuild |= fs::remove(fs::path{kRenewFolder} / name, absent);
+      end = run_once(now, since);
     } catch (const std::exception& error) {
       end = {.failed = true, .reason = fmt::format("service {}: {}", name, error.what())};
       mark_blocked(name);
@@ -248,6 +287,7 @@ void Supervisor::update(std::vector<Service> services) {
     std::thread{[this, name] { look_after(name); }}.detach();
   }
   changed_.notify_all();
+  write_file(kReloaded, "");
 }
 
 }  // namespace ros

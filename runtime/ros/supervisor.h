@@ -6,9 +6,11 @@
 // container that lived on is simply waited for again.
 //
 // Files under /run/ros steer it, so that it can be replaced at any time:
-// stopped/NAME (a person stopped the service), stopping (the system goes down) and
-// reload/now (the configuration has changed).
+// stopped/NAME (a person stopped the service), renew/NAME (its next container is a new
+// one), stopping (the system goes down) and reload/now (the configuration has changed).
 #pragma once
+
+#include <signal.h>
 
 #include <condition_variable>
 #include <map>
@@ -27,8 +29,40 @@ inline constexpr const char* kStopping = "/run/ros/stopping";
 
 bool stopping();
 
+// Keeps the supervisor from starting a service while it lives, or for good. SIGHUP, SIGINT and
+// SIGTERM wait meanwhile: nobody else would take the mark away.
+class Stopped {
+ public:
+  explicit Stopped(const std::string& service);
+  Stopped(const Stopped&) = delete;
+  Stopped& operator=(const Stopped&) = delete;
+  ~Stopped();
+
+  void keep() { kept_ = true; }
+  static void lift(const std::string& service);  // whoever left the mark
+
+ private:
+  class HeldSignals {
+   public:
+    HeldSignals();
+    ~HeldSignals();
+
+   private:
+    sigset_t before_ = {};
+  };
+
+  HeldSignals held_;
+  std::string service_;
+  bool kept_ = false;
+};
+
+// When the service starts the next time, it does so in a new container.
+void request_renewal(const std::string& service);
+
 // Asks whoever supervises to read the configuration anew.
 void request_reload();
+// The same, and blocks until that is done, for some seconds at most.
+void reload_now();
 // Blocks until somebody has asked.
 void wait_for_reload_request();
 

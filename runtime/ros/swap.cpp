@@ -31,23 +31,6 @@ Service own_service(const Choice& choice) {
       fmt::format("ros config get rancher.services_include.{}", choice.service));
 }
 
-// Keeps `ros sysinit` from starting the service.
-class Stopped {
- public:
-  explicit Stopped(const Choice& choice) : mark_(fs::path{kStoppedFolder} / choice.service) {
-    write_file(mark_, "");
-  }
-  Stopped(const Stopped&) = delete;
-  Stopped& operator=(const Stopped&) = delete;
-  ~Stopped() {
-    boost::system::error_code ignored;
-    fs::remove(mark_, ignored);
-  }
-
- private:
-  fs::path mark_;
-};
-
 std::string last_words(const Docker& docker, const std::string& container) {
   std::string log;
   docker.logs(container, false, kLogLines, [&](int, std::string_view bytes) { log += bytes; });
@@ -109,7 +92,7 @@ void swap(const Choice& choice, const std::string& image) {
   const Service old = as_chosen(own);
   const Service fresh = image.empty() ? own : from_image(own, image);
   const bool existed = docker.inspect(fresh.container).has_value();
-  const Stopped stopped{choice};
+  const Stopped stopped{choice.service};
   docker.stop(old.container, kStopSeconds);
   boost::system::error_code absent;
   // What tells that the new one serves: a console does its files and commands anew, and a daemon

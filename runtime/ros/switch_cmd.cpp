@@ -65,7 +65,8 @@ std::string current(const Choice& choice, const Config& config) {
   return {};
 }
 
-int list(const Choice& choice, const Arguments& arguments) {
+int list(const Choice& choice, Arguments arguments) {
+  take_flag(arguments, "-u", "--update");  // of the old system: nothing here has a catalogue
   expect_words(arguments, 0, 0, fmt::format("ros {} list", choice.verb));
   require_root();
   const Config config = load_config();
@@ -130,7 +131,8 @@ int switch_to(const Choice& choice, Arguments arguments) {
       !confirm(console ? fmt::format("Switch to console {}? All logins end.", name)
                        : fmt::format("Switch to engine {}? Containers keep running.", name)))
     return 1;
-  ::signal(SIGHUP, SIG_IGN);  // once begun, it is ended
+  for (const int number : {SIGHUP, SIGINT, SIGTERM})
+    ::signal(number, SIG_IGN);  // once begun, it is ended
   if (console) return switch_console(name);
   swap_for_good(choice, name);
   fmt::print("Docker {}\n", Docker{kUserDocker}.version());

@@ -14,6 +14,7 @@
 namespace ros {
 namespace {
 
+constexpr std::string_view kDirectory = "rancher.state.directory=";
 constexpr std::uint64_t kSlack = 4 << 20;  // menus, folders, what ext4 needs beside the files
 
 std::uint64_t sum(const std::vector<ReleaseFile>& files) {
@@ -56,6 +57,18 @@ std::optional<fs::path> twin_of(const fs::path& medium, const std::vector<Releas
   return {};
 }
 
+// The command line in the menu of a version, as the builder wrote it: an image may have words of
+// its own, which its release, the same for all images of a platform, does not know.
+std::vector<std::string> cmdline_of_menu(const fs::path& menu, const Release& release) {
+  constexpr std::string_view kBegin = "  linux ", kTrial = " $trial_word ";
+  for (const auto& line : split(read_file(menu), '\n')) {
+    const auto at = line.find(kTrial);
+    if (line.starts_with(kBegin) && at != line.npos)
+      return shell_words(std::string_view{line}.substr(at + kTrial.size()));
+  }
+  return release.cmdline;
+}
+
 void make_room(WritableMedium& medium, const Release& release, const std::string& running) {
   BootState state = load_boot_state(medium.folder());
   std::set<std::string> keep{running, state.current, state.previous, release.version};
@@ -84,12 +97,14 @@ std::string running_version() {
   return ROSBUILD_VERSION;
 }
 
-bool has_boot_disk() { return mounted_type(kMediumFolder) == "ext4"; }
+bool has_boot_disk() {
+  const std::string type = mounted_type(kMediumFolder);
+  return type == "ext4" || type == "vfat";
+}
 
 fs::path boot_disk() {
-  const std::string type = mounted_type(kMediumFolder);
-  if (type == "ext4" || type == "vfat") return kMediumFolder;
-  if (type == "iso9660")
+  if (has_boot_disk()) return kMediumFolder;
+  if (mounted_type(kMediumFolder) == "iso9660")
     throw Error{"this box runs from an ISO, whose versions cannot be changed"}.hint(
         "boot the ISO of the new version: the state stays; or `ros install` puts the system on "
         "a disk");
@@ -98,10 +113,21 @@ fs::path boot_disk() {
       "system on a disk");
 }
 
+fs::path disk_to_append() {
+  const std::string type = mounted_type(kMediumFolder);
+  if (type == "ext4") return kMediumFolder;
+  if (type == "vfat")
+    throw Error{"the menu of this box is on FAT, and cannot be changed safely while it runs"}.hint(
+        "in another machine, edit VERSION/menu.cfg on the card; or `ros os upgrade --append`");
+  throw Error{"this box was not booted from a disk that could keep words for its kernel"}.hint(
+      "press e in GRUB's menu for one start; `append` of the network's boot script; or "
+      "`ros install --append`");
+}
+
 std::vector<std::string> append_words(const std::string& text) {
   for (const char c : text)
     if (c == '"' || c == '\'' || c == '\\' || (c >= 0 && c < ' ') || c == 0x7f)
-      throw Error{"--append takes no quotes, backslashes or control characters",
+      throw Error{"words for the kernel take no quotes, backslashes or control characters",
                   Error::Kind::usage};
   return words(text);
 }
@@ -123,6 +149,37 @@ void describe_version(const fs::path& medium, const Release& release,
   write_file_atomically(folder / "menu.cfg", version_menu(release, whole_cmdline(release, append)));
   write_file_atomically(folder / "append", join(append, " ") + "\n");
   write_file_atomically(folder / "release", to_text(release));
+}
+
+void set_append(WritableMedium& medium, const std::string& version,
+                std::vector<std::string> append) {
+  const auto releases = releases_on(medium.folder());
+  const auto found = std::ranges::find(releases, version, &Release::version);
+  if (found == releases.end())
+    throw Error{"version " + version + " is not on this disk", Error::Kind::usage};
+  Release release = *found;
+  const fs::path folder = medium.folder() / version;
+  const fs::path menu = folder / "menu.cfg", fresh = folder / "menu.new", old = folder / "menu.old";
+  if (!fs::exists(folder / "append")) {
+    release.cmdline = cmdline_of_menu(menu, release);
+    write_file_atomically(folder / "release", to_text(release));
+    write_file_atomically(folder / "append", "\n");
+  }
+  const auto is_directory = [](const std::string& word) { return word.starts_with(kDirectory); };
+  if (std::ranges::none_of(append, is_directory))
+    std::ranges::copy_if(kept_append(medium.folder(), version), std::back_inserter(append),
+                         is_directory);
+
+  // GRUB does not read the journal: the new file is in its place before the folder names it, and
+  // the old one, by a second name, after that.
+  fs::remove(old);
+  fs::create_hard_link(menu, old);
+  write_file_atomically(fresh, version_menu(release, whole_cmdline(release, append)));
+  medium.flush();
+  fs::rename(fresh, menu);
+  write_file_atomically(folder / "append", join(append, " ") + "\n");
+  medium.flush();
+  fs::remove(old);
 }
 
 std::vector<ReleaseFile> missing_files(const fs::path& medium, const Release& release) {

@@ -21,10 +21,13 @@ std::string running_version();  // VERSION_ID of /usr/lib/os-release, which is a
 // box gets a new version, when it was booted from elsewhere.
 fs::path boot_disk();
 bool has_boot_disk();
+// The running version's entry of the menu can be changed without a moment in which it is not
+// whole: not on FAT. Throws Error that says how this box gets words for its kernel instead.
+fs::path disk_to_append();
 
 // Words that may be added to a kernel command line through GRUB. Throws Error (kind usage).
 std::vector<std::string> append_words(const std::string& text);
-// Those that were added to `version` when it was installed.
+// Those that were added to `version`, when it was installed or by set_append().
 std::vector<std::string> kept_append(const fs::path& medium, const std::string& version);
 
 // All of the kernel's command line of a version on a disk.
@@ -33,6 +36,13 @@ std::vector<std::string> whole_cmdline(const Release& release,
 // Writes VERSION/ of the medium but for kernel and initrd; `release` last, for then it is whole.
 void describe_version(const fs::path& medium, const Release& release,
                       const std::vector<std::string>& append);
+
+// Puts other words in the place of those that were added to a version, which may be the one that
+// runs; what the image brought stays, and the folder that the installer chose for the state, unless
+// `append` names another. A power cut leaves an entry of the menu as it was or as it shall be.
+// Throws Error.
+void set_append(WritableMedium& medium, const std::string& version,
+                std::vector<std::string> append);
 
 // What of `release` has to be fetched: not on the medium (going by size; stage() looks closer),
 // nor the same as a file of another version.

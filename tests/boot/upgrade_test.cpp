@@ -141,9 +141,13 @@ TEST_CASE("upgrade: to the next version and back, containers and state stay", "[
   check_whole(guest);
 
   // Again, the trial over: the same version without a word from GRUB.
+  CHECK(guest.root("ros os append") == "proof.append=1");
+  guest.root("ros os append proof.append=2 proof.more");
   guest.reboot();
   CHECK(guest.run("ros os version") == kNext);
-  CHECK_THAT(guest.run("cat /proc/cmdline"), !Contains("rancher.trial"));
+  CHECK_THAT(guest.run("cat /proc/cmdline"), !Contains("rancher.trial") &&
+                                                 !Contains("proof.append=1") &&
+                                                 Contains("proof.append=2 proof.more"));
 
   guest.try_run("sudo -n ros os rollback -f", seconds{120});
   guest.disconnect();

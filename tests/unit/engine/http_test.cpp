@@ -232,6 +232,10 @@ TEST_CASE("the create request says what the service says") {
   }
   CHECK(body.find("Hostname") == std::string::npos);
   CHECK(body == create_body(spec));
+  spec.log_opts = {{"max-size", "1m"}};  // of the daemon's default driver
+  CHECK(create_body(spec).find(R"("LogConfig":{"Config":{"max-size":"1m"},"Type":""})") !=
+        std::string::npos);
+  spec.log_opts.clear();
   spec.command.push_back("\xff");  // no UTF-8: no exception
   CHECK(create_body(spec) != body);
 }

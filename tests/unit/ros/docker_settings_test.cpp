@@ -102,6 +102,10 @@ TEST_CASE("docker settings: what a daemon does not heed is said with its place")
               "container has a restart policy",
               "c.yml:7:5: rancher.system_docker.bip has no effect: system services use the "
               "host's network"});
+  CHECK(settings_without_effect(
+            config_of("rancher: {debug: true, log: true, restart_services: [a], bootstrap: {}}")) ==
+        Texts{"c.yml:1:35: rancher.restart_services has no effect"});
+  CHECK(settings_without_effect(config_of("rancher: {log: true}")).size() == 1);
 }
 
 TEST_CASE("docker settings: system Docker gets its own over what the image has") {

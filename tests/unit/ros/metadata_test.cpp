@@ -225,6 +225,19 @@ TEST_CASE("metadata: members of the wrong type are as good as none") {
   }
 }
 
+TEST_CASE("metadata: a document that nests deeply is refused, and no stack overflows") {
+  constexpr std::size_t kLevels = 100'000;
+  const std::string deep = R"({"hostname":"box","attributes":{"a":)" + std::string(kLevels, '[') +
+                           std::string(kLevels, ']') + "}}";
+  const Documents documents{{"meta-data", deep}, {"instance", deep}};
+  for (const auto read : {read_gce, read_digitalocean, read_packet, read_openstack, read_azure}) {
+    std::vector<Complaint> complaints;
+    CHECK(read(documents, complaints).metadata.hostname.empty());
+    REQUIRE(complaints.size() == 1);
+    CHECK(complaints[0].what == "it is no JSON, cut short, or nested too deeply");
+  }
+}
+
 TEST_CASE("metadata: ec2 is asked with a token, or without when it has none") {
   HttpServer server;
   put_ec2_like(server, "latest", "hostname");

@@ -1,8 +1,12 @@
 #include "runtime/ros/mounts.h"
 
+#include <linux/magic.h>
+#include <sys/statfs.h>
+
 #include <catch2/catch.hpp>
 
 #include "runtime/base/error.h"
+#include "runtime/base/file.h"
 #include "runtime/ros/services.h"
 
 using namespace ros;
@@ -116,6 +120,16 @@ TEST_CASE("swap: a size is a number with a unit, or what there is memory") {
   CHECK_THROWS_WITH(size("{size: much}"), Catch::Contains("much is no size"));
   CHECK_THROWS_AS(size("{size: 3X}"), Error);
   CHECK_THROWS_AS(size("{size: -1}"), Error);
+}
+
+TEST_CASE("swap: none in memory") {
+  struct statfs info = {};
+  if (::statfs("/dev/shm", &info) != 0 || info.f_type != TMPFS_MAGIC) return;
+  std::vector<std::string> problems;
+  make_swap(config_of("swap: {size: 1M, filename: /dev/shm/rosbuild-swap}"), problems);
+  REQUIRE(problems.size() == 1);
+  CHECK_THAT(problems[0], Catch::StartsWith("c.yml:1:8: swap: /dev/shm is in memory"));
+  CHECK_FALSE(fs::exists("/dev/shm/rosbuild-swap"));
 }
 
 TEST_CASE("services: names alone are filled from rancher.environment") {

@@ -92,6 +92,52 @@ TEST_CASE("network: both versions of network-config mean the same") {
   CHECK_FALSE(wrong.find_path("interfaces.eth1.addresses"));
 }
 
+TEST_CASE("network: IPv6 by DHCP and by what routers say") {
+  Texts problems;
+  const Value one = network_of_cloud_init(
+      parse_yaml("version: 1\nconfig:\n"
+                 "- {type: physical, name: eth0, subnets: [{type: dhcp}, {type: dhcp6}]}\n"
+                 "- {type: physical, name: eth1, subnets: [{type: ipv6_dhcpv6-stateful}]}\n"
+                 "- {type: physical, name: eth2, subnets: [{type: ipv6_dhcpv6-stateless}]}\n"
+                 "- {type: physical, name: eth3, subnets: [{type: ipv6_slaac}, {type: manual}]}\n"
+                 "- {type: physical, name: eth4, subnets: [{type: ppp}]}\n",
+                 "test"),
+      problems);
+  CHECK(problems == Texts{"a subnet of the type \"ppp\" is not supported"});
+  CHECK(objections(one) == Texts{});
+  CHECK(text(one, "interfaces.eth0.dhcp") == "true");
+  CHECK(text(one, "interfaces.eth0.dhcp6") == "true");
+  CHECK(text(one, "interfaces.eth1.dhcp6") == "true");
+  CHECK(text(one, "interfaces.eth1.dhcp") == "false");
+  CHECK(text(one, "interfaces.eth2.accept_ra") == "true");
+  CHECK(text(one, "interfaces.eth3.accept_ra") == "true");
+  CHECK(text(one, "interfaces.eth4.accept_ra") == "(none)");
+  problems.clear();
+  const Value two =
+      network_of_cloud_init(parse_yaml("version: 2\nethernets: {eth0: {dhcp4: false, dhcp6: true}, "
+                                       "eth1: {accept-ra: false}, eth2: {dhcp6: false}}\n",
+                                       "test"),
+                            problems);
+  CHECK(problems.empty());
+  CHECK(text(two, "interfaces.eth0.dhcp6") == "true");
+  CHECK(text(two, "interfaces.eth1.accept_ra") == "false");
+  CHECK(text(two, "interfaces.eth2.dhcp6") == "(none)");
+  const Value three = network_of_openstack(
+      *parse_json(R"({"links":[{"id":"a","ethernet_mac_address":"fa:16:3e:00:00:01"},)"
+                  R"({"id":"b","ethernet_mac_address":"fa:16:3e:00:00:02"},)"
+                  R"({"id":"c","ethernet_mac_address":"fa:16:3e:00:00:03"}],"networks":[)"
+                  R"({"link":"a","type":"ipv6_dhcp"},{"link":"b","type":"ipv6_slaac"},)"
+                  R"({"link":"c","type":"ipv6_slaac","ip_address":"2001:db8::5/64"},)"
+                  R"({"link":"c","type":"ipv6"}]})"),
+      problems);
+  CHECK(problems == Texts{"a network of the type \"ipv6\" has no address"});
+  CHECK(text(three, "interfaces.mac=fa:16:3e:00:00:01.dhcp6") == "true");
+  CHECK(text(three, "interfaces.mac=fa:16:3e:00:00:02.accept_ra") == "true");
+  const Value* fixed = three.find_path("interfaces.mac=fa:16:3e:00:00:03.addresses");
+  REQUIRE(fixed);
+  CHECK(fixed->as_texts() == Texts{"2001:db8::5/64"});
+}
+
 TEST_CASE("network: DigitalOcean's private gateway leads nowhere, Packet's bond carries all") {
   Texts problems;
   const Value droplet = network_of_digitalocean(

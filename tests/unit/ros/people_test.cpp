@@ -41,6 +41,7 @@ TEST_CASE("completion: verbs, their options and the keys of the configuration") 
   CHECK(completions("ros console switch --n") == Words{"--no-pull"});
   CHECK(completions("ros config get rancher.ssh.d") == Words{"rancher.ssh.daemon"});
   CHECK(completions("ros config set rancher.ssh.daemon r").empty());
+  CHECK(completions("ros os a") == Words{"append"});
   CHECK(completions("ros nonsense ").empty());
   CHECK(completions("").empty());
   CHECK_FALSE(completions("ros").empty());

@@ -94,6 +94,28 @@ rancher:
   CHECK(web.spec.memory == 64 << 20);
 }
 
+TEST_CASE("variables of a definition have Compose's defaults, other dollar signs stay") {
+  const auto environment = [](const std::string& text) {
+    std::vector<std::string> problems;
+    const auto services = services_of(
+        config_of("rancher:\n  environment: {TAG: '5', EMPTY: ''}\n  services:\n    web:\n"
+                  "      environment: {A: '" +
+                  text + "'}\n"),
+        problems);
+    return services.empty() ? "problem: " + problems.at(0) : services[0].spec.environment[0].second;
+  };
+  CHECK(environment("${TAG}.$TAG.${TAG:-6}.${TAG-6}") == "5.5.5.5");
+  CHECK(environment("a${NONE:-1.27}b${NONE-1.27}c${NONE}d$NONE") == "a1.27b1.27cd");
+  CHECK(environment("${EMPTY:-1}.${EMPTY-2}.${EMPTY:-}") == "1..");
+  CHECK(environment("$(date) $ $1 $$TAG $") == "$(date) $ $1 $TAG $");
+  for (const char* wrong :
+       {"${TAG:?why}", "${TAG:+x}", "${TAG+x}", "${}", "${a b}", "${A:-${B}}"}) {
+    INFO(wrong);
+    CHECK_THAT(environment(wrong), Catch::Contains(":5:21: $") && Catch::Contains("understood"));
+  }
+  CHECK_THAT(environment("${TAG"), Catch::Contains(":5:21: ${TAG has no }"));
+}
+
 TEST_CASE("a service whose command cannot be read is left out, and its place said") {
   std::vector<std::string> problems;
   const auto services = services_of(config_of("rancher:\n  services:\n"
