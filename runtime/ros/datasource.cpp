@@ -29,9 +29,11 @@ constexpr const char* kNetworkHeader = "# The network as the datasource describe
 
 // Members of Metadata that are one text, by their names in the saved file.
 const std::vector<std::pair<const char*, std::string Metadata::*>> kMetadata{
-    {"hostname", &Metadata::hostname},         {"public_ipv4", &Metadata::public_ipv4},
-    {"private_ipv4", &Metadata::private_ipv4}, {"public_ipv6", &Metadata::public_ipv6},
-    {"private_ipv6", &Metadata::private_ipv6}, {"resize_device", &Metadata::resize_device}};
+    {"hostname", &Metadata::hostname},
+    {"public_ipv4", &Metadata::public_ipv4},
+    {"private_ipv4", &Metadata::private_ipv4},
+    {"public_ipv6", &Metadata::public_ipv6},
+    {"private_ipv6", &Metadata::private_ipv6}};
 
 // --- which sources -----------------------------------------------------------------
 

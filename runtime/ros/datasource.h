@@ -44,7 +44,6 @@ struct Metadata {
   std::string private_ipv4;
   std::string public_ipv6;
   std::string private_ipv6;
-  std::string resize_device;  // the disk that may be larger than what is on it
 };
 
 struct UserData {
