@@ -46,8 +46,9 @@ class Reader {
     if (data_.text.empty()) data_.text = decoded("userdata", "userdata.encoding");
     read_interfaces();
     read_metadata();
-    const auto& [hostname, keys, a, b, c, d, e] = data_.metadata;
-    if (data_.text.empty() && hostname.empty() && keys.empty() && data_.network.is_null())
+    const Metadata& metadata = data_.metadata;
+    if (data_.text.empty() && metadata.hostname.empty() && metadata.ssh_keys.empty() &&
+        data_.network.is_null())
       return std::nullopt;
     return std::move(data_);
   }
