@@ -144,7 +144,7 @@ TEST_CASE("vmdk: libguestfs finds partitions, file systems and files", "[images]
   CHECK(boot.type == "ext4");
   CHECK(boot.label == "RANCHER_BOOT");
   CHECK(has_file(boot, "/grub/grub.cfg"));
-  check_medium(boot, "vmware", 5);
+  check_medium(boot, "vmware", 6);
   const auto &state = filesystem(found, "/dev/sda4");
   CHECK(state.type == "ext4");
   CHECK(state.label == "RANCHER_STATE");
@@ -157,7 +157,7 @@ TEST_CASE("iso: libguestfs reads it", "[images]") {
         std::ranges::find(found.filesystems, "iso9660", &rosbuild::FoundFilesystem::type);
     REQUIRE(iso != found.filesystems.end());
     CHECK(iso->label == "RANCHEROS");
-    check_medium(*iso, platform, platform == "amd64" ? 4 : 5);
+    check_medium(*iso, platform, platform == "amd64" ? 5 : 6);
   }
 }
 
@@ -180,7 +180,7 @@ TEST_CASE("iso: xorriso sees a hybrid that boots BIOS and UEFI", "[images]") {
 TEST_CASE("layers: unsquashfs lists them, owners and licences are right", "[images]") {
   ros::TempDir dir;
   const auto layers = layers_of(artifact("amd64", "rancheros.iso"), dir.path());
-  REQUIRE(layers.size() == 4);
+  REQUIRE(layers.size() == 5);
   // Path -> "MODE UID/GID", the upper layers' entries last.
   std::map<std::string, std::string> entries;
   for (const auto &layer : layers)
