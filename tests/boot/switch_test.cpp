@@ -142,7 +142,9 @@ void make_inner_image(Guest& guest) {
 
 void check_inner_engine(Guest& guest) {
   guest.run("docker network create --subnet 172.31.0.0/24 inner");
-  guest.run("ssh-keygen -q -t ed25519 -N '' -f key");
+  // The console that runs by now has no ssh; the image has.
+  const std::string client = "docker run --rm --network host -v $PWD:/keys --entrypoint ";
+  guest.run(client + "/usr/bin/ssh-keygen inner -q -t ed25519 -N '' -f /keys/key");
   CHECK(guest.try_run("sudo -n ros engine create --ssh-port 65536 second").status == 2);
   CHECK(guest.try_run("sudo -n ros engine create --authorized-keys absent second").status == 1);
   guest.root(
@@ -156,8 +158,9 @@ void check_inner_engine(Guest& guest) {
                       "run --rm --name inside spot /usr/bin/busybox echo from inside",
                   seconds{300}) == "Loaded image: spot:latest\nfrom inside");
   CHECK(guest.run(second + "images -q | wc -l; docker ps -a -f name=inside -q") == "1");
-  CHECK(guest.run("ssh -p 2222 -i key -o StrictHostKeyChecking=no -o BatchMode=yes"
-                  " root@127.0.0.1 hostname") == "second");
+  CHECK(guest.run(client + "/usr/bin/ssh inner -p 2222 -i /keys/key -o StrictHostKeyChecking=no"
+                           " -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o BatchMode=yes"
+                           " root@127.0.0.1 hostname") == "second");
   CHECK(guest.try_run("sudo -n ros engine create second").status != 0);
   guest.root("ros engine rm -f second");
   CHECK(guest.run("docker ps -qa -f name=second; ls /opt/bin").empty());
