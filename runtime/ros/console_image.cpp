@@ -116,7 +116,10 @@ void take_out_of_groups(AccountFiles& image, AccountFiles& people) {
 bool in_console_image() { return fs::exists(fs::path{kHost} / "usr/bin/ros"); }
 
 void enter_host() {
-  if (::chroot(kHost) != 0 || ::chdir("/") != 0)
+  // Most folders are there too, those of people above all: relative paths go on to mean the same.
+  boost::system::error_code gone;
+  const fs::path here = fs::current_path(gone);
+  if (::chroot(kHost) != 0 || (::chdir(here.c_str()) != 0 && ::chdir("/") != 0))
     throw Error::from_errno(fmt::format("cannot enter {}", kHost));
 }
 

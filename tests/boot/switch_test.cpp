@@ -143,13 +143,13 @@ void make_inner_image(Guest& guest) {
 void check_inner_engine(Guest& guest) {
   guest.run("docker network create --subnet 172.31.0.0/24 inner");
   // The console that runs by now has no ssh; the image has.
-  const std::string client = "docker run --rm --network host -v $PWD:/keys --entrypoint ";
+  const std::string client = "docker run --rm --network host -v /home/rancher:/keys --entrypoint ";
   guest.run(client + "/usr/bin/ssh-keygen inner -q -t ed25519 -N '' -f /keys/key");
   CHECK(guest.try_run("sudo -n ros engine create --ssh-port 65536 second").status == 2);
   CHECK(guest.try_run("sudo -n ros engine create --authorized-keys absent second").status == 1);
   guest.root(
       "ros engine create -v inner --network inner --fixed-ip 172.31.0.7 --ssh-port 2222"
-      " --authorized-keys key.pub second");
+      " --authorized-keys /home/rancher/key.pub second");
   CHECK(guest.run("docker inspect -f '{{.HostConfig.Privileged}}"
                   " {{.NetworkSettings.Networks.inner.IPAddress}}' second") == "true 172.31.0.7");
   const std::string second = "sudo /opt/bin/docker-second ";
