@@ -108,10 +108,8 @@ int update_lock(const Request& request) {
   const auto before = ros::try_read_file(path);
   if (before && !request.update) {
     const Lock old = parse_lock(*before, path.string());
-    if (std::ranges::all_of(sections, [&](const LockSection& section) {
-          const auto asked = old.asked.find(section.name);
-          return asked != old.asked.end() && asked->second == section.digest();
-        })) {
+    if (std::ranges::all_of(sections,
+                            [&](const LockSection& section) { return fits(old, section); })) {
       fmt::print(stderr, "{} fits the recipes; `rosbuild lock --update` takes newer versions\n",
                  path.string());
       return 0;

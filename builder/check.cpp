@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "builder/load/yaml.h"
-#include "builder/plan/layers.h"
 #include "runtime/base/text.h"
 #include "runtime/config/load.h"
 #include "runtime/config/schema.h"
@@ -210,7 +209,7 @@ void check_artifacts(const Recipes& recipes, ros::Problems& problems) {
 void check_configuration(const Recipes& recipes, ros::Problems& problems) {
   std::set<fs::path> files;
   for (const auto& [name, layer] : recipes.layers) {
-    if (layer.runtime) files.insert(os_config_file(recipes.root));
+    if (layer.runtime) files.insert(recipes.os_config());
     const fs::path more = layer.files ? layer.files->value / ros::kOsConfigFolder : fs::path{};
     if (layer.files && fs::is_directory(more))
       for (const auto& entry : fs::directory_iterator(more)) files.insert(entry.path());
@@ -264,10 +263,7 @@ void check_locked(const Recipes& recipes, const std::vector<const Platform*>& pl
   for (const auto* platform : platforms)
     for (const auto& name : platform->layers) used.insert(name.value);
   for (const auto& section : lock_sections(recipes, arch)) {
-    const auto asked = lock.asked.find(section.name);
-    if (!used.contains(section.name) ||
-        (asked != lock.asked.end() && asked->second == section.digest()))
-      continue;
+    if (!used.contains(section.name) || fits(lock, section)) continue;
     const auto layer = recipes.layers.find(section.name);
     problems.add(
         problem(layer == recipes.layers.end() ? section.packages[0].position : layer->second.at,

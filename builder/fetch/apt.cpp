@@ -222,6 +222,11 @@ std::string LockSection::digest() const {
       .substr(0, kDigits);
 }
 
+bool fits(const Lock& lock, const LockSection& section) {
+  const auto asked = lock.asked.find(section.name);
+  return asked != lock.asked.end() && asked->second == section.digest();
+}
+
 Lock resolve(const LockRequest& request, std::stop_token stop) {
   Apt apt{request, std::move(stop)};
   try {

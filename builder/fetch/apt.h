@@ -49,6 +49,9 @@ struct LockSection {
   std::string digest() const;
 };
 
+// Was this section of the lock made for what the section asks for now?
+bool fits(const Lock& lock, const LockSection& section);
+
 struct LockRequest {
   std::string arch;                 // "amd64"
   std::vector<std::string> suites;  // those ending in "-security" come from the security archive

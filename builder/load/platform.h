@@ -79,6 +79,9 @@ struct Recipes {
   Distribution distribution;
   std::map<std::string, LayerRecipe> layers;
   std::map<std::string, Platform> platforms;
+
+  // The configuration that boxes start from.
+  fs::path os_config() const { return (root / "recipes/os-config.yml").lexically_normal(); }
 };
 
 // Adds every problem of every file to `problems`. With problems the result is

@@ -75,6 +75,7 @@ std::string platform_config(const Platform& platform) {
   return ros::to_json(tree);
 }
 
+// As JSON, which boxes read many times faster.
 std::string os_config(const fs::path& file) {
   return ros::to_json(ros::parse_config(ros::read_file(file), file.string()));
 }
@@ -87,10 +88,6 @@ std::string os_release(const Distribution& distribution) {
 }
 
 }  // namespace
-
-fs::path os_config_file(const fs::path& root) {
-  return (root / "recipes/os-config.yml").lexically_normal();
-}
 
 LayerPlanner::LayerPlanner(const Recipes& recipes, Cache& cache, Materials& materials, Graph& graph,
                            Programs programs, SquashfsOptions squashfs)
@@ -125,7 +122,7 @@ Tree LayerPlanner::own_files(const LayerRecipe& recipe) const {
   if (recipe.files) files = in_memory(read_tree(recipe.files->value, distribution.epoch));
   if (!recipe.runtime) return files;
   files.put_file("usr/bin/ros", ros::read_file(programs_.ros), 0755);
-  files.put_file(ros::kOsConfig, os_config(os_config_file(recipes_.root)));
+  files.put_file(ros::kOsConfig, os_config(recipes_.os_config()));
   files.put_file("usr/lib/os-release", os_release(distribution));
   return files;
 }

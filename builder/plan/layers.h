@@ -39,9 +39,6 @@ struct KernelPlan {
   std::vector<fs::path> early_lists;
 };
 
-// What boxes start from; it is packed as JSON, which they read faster.
-fs::path os_config_file(const fs::path& root);
-
 struct Programs {
   fs::path init;
   fs::path ros;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
@@ -28,7 +29,7 @@ std::string fingerprint(const fs::path& path, const std::string& sha256) {
                      status.st_ctim.tv_nsec);
 }
 
-const std::string kSuffix = "XXXXXX";  // of unfinished files, see mkstemp(3)
+constexpr const char* kSuffix = "XXXXXX";  // of unfinished files, see mkstemp(3)
 
 // Copies the data regions of a file; holes stay holes.
 void copy_sparse(int from, int to, off_t size) {
@@ -65,7 +66,7 @@ void remove_unfinished(const fs::path& to) {
   std::vector<fs::path> left;
   for (const auto& entry : fs::directory_iterator(to.parent_path())) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(begin) && name.size() == begin.size() + kSuffix.size())
+    if (name.starts_with(begin) && name.size() == begin.size() + std::strlen(kSuffix))
       left.push_back(entry.path());
   }
   for (const auto& path : left) fs::remove(path);
