@@ -92,8 +92,8 @@ void make_host_key(const fs::path& file, const char* kind, const std::string& gi
 // NAME-pub is what the old system kept beside each; here it is made of the key.
 void name_unknown_kinds(const Value& keys, std::vector<std::string>& problems) {
   for (const auto& [name, key] : keys.members()) {
-    const auto is = [&](const std::string& kind) { return name == kind || name == kind + "-pub"; };
-    if (std::ranges::none_of(kHostKeyKinds, is))
+    const std::string kind = name.ends_with("-pub") ? name.substr(0, name.size() - 4) : name;
+    if (std::ranges::find(kHostKeyKinds, kind) == std::end(kHostKeyKinds))
       problems.emplace_back(Error{fmt::format("rancher.ssh.keys.{} is no host key: only {} are",
                                               name, fmt::join(kHostKeyKinds, " and "))}
                                 .at(key.position())
