@@ -1,9 +1,11 @@
 #include "builder/pack/medium.h"
 
-#include <fmt/format.h>
+#include <algorithm>
+#include <iterator>
 
 #include "runtime/base/boot_state.h"
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 
 namespace rosbuild {
 
@@ -13,6 +15,19 @@ std::string loader_path(const Medium& medium, const std::string& name) {
     if (file.role == "loader" && file.path.starts_with(stem)) return file.path;
   throw ros::Error{"the release has no loader file " + name};
 }
+
+namespace {
+
+// What this image adds to the command line, which an upgrade keeps.
+std::vector<std::string> own_words(const Medium& medium) {
+  std::vector<std::string> own;
+  std::ranges::copy_if(medium.cmdline, std::back_inserter(own), [&](const std::string& word) {
+    return std::ranges::count(medium.release.cmdline, word) == 0;
+  });
+  return own;
+}
+
+}  // namespace
 
 Tree medium_tree(const Medium& medium, const std::string& label) {
   const ros::Release& release = medium.release;
@@ -29,7 +44,10 @@ Tree medium_tree(const Medium& medium, const std::string& label) {
     tree.put_file(loader_path(medium, name), Content::whole_file(entry.path()));
   }
   tree.put_file("grub/grub.cfg", ros::grub_config(release.title, label, version));
-  if (label != kIsoLabel) tree.put_file(ros::kBootStateFile, ros::to_block({.current = version}));
+  if (label != kIsoLabel) {
+    tree.put_file(version + "/append", ros::join(own_words(medium), " ") + "\n");
+    tree.put_file(ros::kBootStateFile, ros::to_block({.current = version}));
+  }
   Tree dated;
   for (auto [path, entry] : tree.entries()) {
     entry.mtime = medium.epoch;

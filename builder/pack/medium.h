@@ -3,7 +3,8 @@
 //   VERSION/vmlinuz  VERSION/initrd  VERSION/menu.cfg  VERSION/release
 //   layers/NAME-DIGEST16.squashfs    loader/{boot,core,esp}-DIGEST16.img    grub/grub.cfg
 //
-// and, on a disk, grub/grubenv.
+// and, on a disk, grub/grubenv and VERSION/append: the words of the command line that are its own,
+// not its release's.
 #pragma once
 
 #include <cstdint>

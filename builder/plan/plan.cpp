@@ -54,6 +54,14 @@ std::string ipxe_script(const Distribution& distribution, const Platform& platfo
       initrd);
 }
 
+// The command line on a disk, as a release knows it: without words of one artifact.
+std::vector<std::string> disk_words(const Platform& platform) {
+  auto words = ros::words(command_line(platform, {}));
+  for (auto& word : ros::words(ros::kDiskCmdline))
+    if (std::ranges::count(words, word) == 0) words.push_back(std::move(word));
+  return words;
+}
+
 }  // namespace
 
 struct Plan::Boot {
@@ -193,7 +201,7 @@ Plan::Boot Plan::plan_boot(const Platform& platform) {
             .kernel = &layers_.kernel_of(platform),
             .image_key = Key{"vmlinuz 1"},
             .key = Key{"initrd 2"},
-            .disk_cmdline = ros::words(command_line(platform, {}) + " " + ros::kDiskCmdline)};
+            .disk_cmdline = disk_words(platform)};
   boot.image_key.add("packages", materials_.fingerprint(boot.kernel->section));
   const PlannedFile image =
       files_.add(arch_ + " kernel", boot.image_key, {boot.kernel->early_modules.step}, 1,
@@ -339,7 +347,7 @@ PlannedFile Plan::plan_medium(const Platform& platform, const ArtifactSpec& spec
   const Distribution& distribution = recipes_.distribution;
   const std::string cmdline = command_line(platform, spec);
   const std::uint64_t size = spec.size ? spec.size->value : 0;
-  Key key{spec.format == Format::iso ? "iso 4" : "disk 4"};
+  Key key{spec.format == Format::iso ? "iso 4" : "disk 5"};
   key.add("boot", boot.key.digest()).add("cmdline", cmdline).add("size", std::to_string(size));
   key.add("title", distribution.title).add("epoch", std::to_string(distribution.epoch));
   key.add("tools", materials_.fingerprint("tools"));

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -25,7 +27,9 @@ namespace {
 constexpr double kLeastSeconds = 10;
 // What is kept of the time for engines and processes that do not end.
 constexpr double kForEngines = 5, kForProcesses = 2;
-constexpr std::chrono::seconds kForSync{10};
+constexpr std::chrono::seconds kInTime{10};
+// Types of file systems whose data goes to a server.
+constexpr std::array kRemote{"nfs", "nfs4", "cifs", "smb3", "ceph", "9p"};
 
 std::string unescaped(const std::string& text) {
   std::string result;
@@ -49,35 +53,44 @@ void end_swapping() {
   }
 }
 
+// Whether it was done within kInTime; else it goes on by itself. A disk that does not answer or a
+// server that is gone holds sync(2) and umount(2) for ever.
+bool in_time(std::function<void()> work) noexcept {
+  try {
+    std::packaged_task<void()> task{std::move(work)};
+    const auto done = task.get_future();
+    std::thread{std::move(task)}.detach();
+    return done.wait_for(kInTime) == std::future_status::ready;
+  } catch (const std::exception& error) {
+    log::error(error.what());  // no thread is to be had
+    return false;
+  }
+}
+
+void unmount(const MountPoint& mount) {
+  const auto now = [path = mount.path] { ::umount2(path.c_str(), UMOUNT_NOFOLLOW); };
+  if (!mount.remote)
+    now();
+  else if (!in_time(now))
+    log::error(mount.path + ": its server does not answer; what it has not got yet may be lost");
+}
+
+void make_read_only(const MountPoint& mount) {
+  log::error(mount.path + " is busy" + (mount.remote ? "" : "; it is made read-only"));
+  if (!mount.remote) ::mount(nullptr, mount.path.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
+}
+
 void unmount_all() {
   end_swapping();
   // One may hide or hold another: again while there is progress.
   for (std::size_t left = ~std::size_t{0};;) {
     const auto mounts = mounts_to_undo(try_read_file("/proc/self/mountinfo").value_or(""));
     if (mounts.empty() || mounts.size() >= left) {
-      for (const auto& path : mounts) {
-        log::error(path + " is busy; it is made read-only");
-        ::mount(nullptr, path.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
-      }
+      std::ranges::for_each(mounts, make_read_only);
       return;
     }
     left = mounts.size();
-    for (const auto& path : mounts) ::umount2(path.c_str(), UMOUNT_NOFOLLOW);
-  }
-}
-
-// A disk that does not answer or an NFS server that is gone holds sync(2) for ever.
-void sync_in_time() noexcept {
-  try {
-    std::promise<void> promise;
-    const auto synced = promise.get_future();
-    std::thread{[promise = std::move(promise)]() mutable {
-      ::sync();
-      promise.set_value();
-    }}.detach();
-    synced.wait_for(kForSync);
-  } catch (const std::exception& error) {
-    log::error(error.what());  // no thread is to be had
+    std::ranges::for_each(mounts, unmount);
   }
 }
 
@@ -105,8 +118,8 @@ void reap_all(double seconds) {
 
 }  // namespace
 
-std::vector<std::string> mounts_to_undo(std::string_view mountinfo) {
-  std::vector<std::string> paths;
+std::vector<MountPoint> mounts_to_undo(std::string_view mountinfo) {
+  std::vector<MountPoint> mounts;
   for (const auto& line : split(mountinfo, '\n')) {
     const auto field = words(line);
     const auto dash = std::find(field.begin(), field.end(), "-");
@@ -119,14 +132,14 @@ std::vector<std::string> mounts_to_undo(std::string_view mountinfo) {
     if (path == "/" || below("/proc") || below("/sys") || below("/dev") || path == "/run" ||
         below("/run/ros"))
       continue;
-    paths.push_back(path);
+    mounts.push_back({path, std::ranges::count(kRemote, dash[1]) > 0});
   }
-  std::reverse(paths.begin(), paths.end());  // later mounts lie over earlier ones
-  return paths;
+  std::ranges::reverse(mounts);  // later mounts lie over earlier ones
+  return mounts;
 }
 
 void end_machine(Ending ending) {
-  sync_in_time();
+  in_time(::sync);
   switch (ending) {
     case Ending::reboot:
       ::reboot(RB_KEXEC);  // returns when no kernel was loaded
@@ -151,7 +164,6 @@ void end_without_services(Ending ending) noexcept {
     reap_all(kForProcesses);
     ::kill(-1, SIGKILL);
     reap_all(kForProcesses);  // what has not ended holds its file systems
-    ::sync();
     unmount_all();
   } catch (const std::exception& error) {
     announce_error(error.what());
@@ -172,7 +184,6 @@ void shut_down(Ending ending, Supervisor& supervisor, EngineLog& logs, double se
   supervisor.stop("containerd", SIGTERM, end - kForProcesses);
   supervisor.end_everything(std::min(uptime() + kForProcesses, end));
   logs.close();
-  ::sync();
   unmount_all();
   announce(fmt::format("down after {:.1f} s", uptime() - (end - seconds)));
   end_machine(ending);

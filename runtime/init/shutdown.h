@@ -9,9 +9,14 @@
 
 namespace ros {
 
-// Mount points of a mountinfo (proc(5)) that hold or hide something on a disk, in
+struct MountPoint {
+  std::string path;
+  bool remote = false;  // its server may be gone
+  bool operator==(const MountPoint&) const = default;
+};
+// Those of a mountinfo (proc(5)) that hold or hide something on a disk or a server, in
 // the order in which they can be taken away. Escapes ("\040") are resolved.
-std::vector<std::string> mounts_to_undo(std::string_view mountinfo);
+std::vector<MountPoint> mounts_to_undo(std::string_view mountinfo);
 
 // Never returns. `seconds` is rancher.shutdown_timeout: however badly something
 // hangs, the machine goes down when it has passed, and ten more for a last sync(2).

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "runtime/base/disk_layout.h"
 #include "runtime/base/error.h"
@@ -55,18 +56,6 @@ std::optional<fs::path> twin_of(const fs::path& medium, const std::vector<Releas
           has_size(medium / file.path, file.size))
         return medium / file.path;
   return {};
-}
-
-// The command line in the menu of a version, as the builder wrote it: an image may have words of
-// its own, which its release, the same for all images of a platform, does not know.
-std::vector<std::string> cmdline_of_menu(const fs::path& menu, const Release& release) {
-  constexpr std::string_view kBegin = "  linux ", kTrial = " $trial_word ";
-  for (const auto& line : split(read_file(menu), '\n')) {
-    const auto at = line.find(kTrial);
-    if (line.starts_with(kBegin) && at != line.npos)
-      return shell_words(std::string_view{line}.substr(at + kTrial.size()));
-  }
-  return release.cmdline;
 }
 
 void make_room(WritableMedium& medium, const Release& release, const std::string& running) {
@@ -126,7 +115,7 @@ fs::path disk_to_append() {
 
 std::vector<std::string> append_words(const std::string& text) {
   for (const char c : text)
-    if (c == '"' || c == '\'' || c == '\\' || (c >= 0 && c < ' ') || c == 0x7f)
+    if (c == '"' || c == '\'' || c == '\\' || std::iscntrl(static_cast<unsigned char>(c)))
       throw Error{"words for the kernel take no quotes, backslashes or control characters",
                   Error::Kind::usage};
   return words(text);
@@ -157,14 +146,8 @@ void set_append(WritableMedium& medium, const std::string& version,
   const auto found = std::ranges::find(releases, version, &Release::version);
   if (found == releases.end())
     throw Error{"version " + version + " is not on this disk", Error::Kind::usage};
-  Release release = *found;
   const fs::path folder = medium.folder() / version;
   const fs::path menu = folder / "menu.cfg", fresh = folder / "menu.new", old = folder / "menu.old";
-  if (!fs::exists(folder / "append")) {
-    release.cmdline = cmdline_of_menu(menu, release);
-    write_file_atomically(folder / "release", to_text(release));
-    write_file_atomically(folder / "append", "\n");
-  }
   const auto is_directory = [](const std::string& word) { return word.starts_with(kDirectory); };
   if (std::ranges::none_of(append, is_directory))
     std::ranges::copy_if(kept_append(medium.folder(), version), std::back_inserter(append),
@@ -174,7 +157,7 @@ void set_append(WritableMedium& medium, const std::string& version,
   // the old one, by a second name, after that.
   fs::remove(old);
   fs::create_hard_link(menu, old);
-  write_file_atomically(fresh, version_menu(release, whole_cmdline(release, append)));
+  write_file_atomically(fresh, version_menu(*found, whole_cmdline(*found, append)));
   medium.flush();
   fs::rename(fresh, menu);
   write_file_atomically(folder / "append", join(append, " ") + "\n");

@@ -27,7 +27,8 @@ fs::path disk_to_append();
 
 // Words that may be added to a kernel command line through GRUB. Throws Error (kind usage).
 std::vector<std::string> append_words(const std::string& text);
-// Those that were added to `version`, when it was installed or by set_append().
+// Those that were added to `version` when its image was built, when it was installed or by
+// set_append().
 std::vector<std::string> kept_append(const fs::path& medium, const std::string& version);
 
 // All of the kernel's command line of a version on a disk.

@@ -150,4 +150,17 @@ TEST_CASE("engine: two hundred containers come and go, a shim is killed, and not
             pid + "$') = 0 && docker exec again /usr/bin/busybox true");
   check_whole(guest);
   CHECK(guest.root("ps -o stat | grep -c ^Z || true") == "0");
+
+  // Were PID 1 to end, the kernel would panic. A crash leads to the recovery console, and the next
+  // start is one like any other.
+  guest.try_run("sudo -n kill -SEGV 1", seconds{30});
+  guest.disconnect();
+  guest.expect("rancheros: error: init crashed \\(signal 11\\)", seconds{120});
+  guest.expect("recovery: ssh rancher@10.0.2.15", seconds{180});
+  CHECK(guest.run("findmnt -n -o TARGET /state") == "/state");
+  CHECK(guest.root("pidof dockerd containerd busybox || echo none") == "none");
+  guest.try_run("sudo -n reboot", seconds{60});
+  guest.disconnect();
+  guest.expect_ready();
+  await(guest, "docker exec again /usr/bin/busybox true");
 }

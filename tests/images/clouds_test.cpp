@@ -10,8 +10,9 @@ using Catch::Contains;
 
 namespace {
 
-// Layout, file systems, and the kernel in it.
-void check_disk(const fs::path& raw, std::uint64_t size, const fs::path& folder) {
+// Layout, file systems, the kernel in it, and the words that it alone adds to the command line.
+void check_disk(const fs::path& raw, std::uint64_t size, const std::string& own,
+                const fs::path& folder) {
   CHECK(fs::file_size(raw) == size);
   CHECK_THAT(check_output({"sfdisk", "--verify", raw.string()}), Contains("No errors detected"));
   const auto all = partitions(raw);
@@ -24,6 +25,8 @@ void check_disk(const fs::path& raw, std::uint64_t size, const fs::path& folder)
   check_output({"debugfs", "-R", "dump /" + release() + "/vmlinuz " + kernel.string(), boot});
   CHECK(ros::sha256_file(kernel) == ros::sha256_file(artifact("amd64", "vmlinuz")));
   fs::remove(kernel);
+  const std::string append = "cat /" + release() + "/append";
+  CHECK(ros::trim(check_output({"debugfs", "-R", append, boot})) == own);
 }
 
 }  // namespace
@@ -68,25 +71,28 @@ TEST_CASE("images: each format holds a sound disk with the same kernel", "[image
   struct Image {
     const char *platform, *file, *format;
     std::uint64_t size;
+    const char* own = "";
   };
-  for (const auto& [platform, file, format, size] :
+  for (const auto& [platform, file, format, size, own] :
        {Image{"openstack", "rancheros-openstack.img", "qcow2", 4 * kGiB},
         Image{"aliyun", "rancheros-aliyun.vhd", "vpc", 4 * kGiB},
         Image{"azure", "rancheros-azure.vhd", "vpc", 4 * kGiB},
         Image{"hyperv", "rancheros.vhdx", "vhdx", 8 * kGiB},
-        Image{"ami", "rancheros-ami.vmdk", "vmdk", 4 * kGiB}}) {
+        Image{"ami", "rancheros-ami.vmdk", "vmdk", 4 * kGiB},
+        Image{"ami", "rancheros-ami-ecs.vmdk", "vmdk", 4 * kGiB,
+              "rancher.services_include.amazon-ecs-agent=true"}}) {
     INFO(file);
     ros::TempDir dir;
     const fs::path image = artifact(platform, file);
     if (std::string(format) != "vpc")
       CHECK_THAT(check_output({"qemu-img", "check", "-f", format, image.string()}),
                  Contains("No errors"));
-    check_disk(raw_copy(image, format, dir.path()), size, dir.path());
+    check_disk(raw_copy(image, format, dir.path()), size, own, dir.path());
   }
   ros::TempDir dir;
   check_output({"tar", "-C", dir.path().string(), "-xzSf",
                 artifact("gce", "rancheros-gce.tar.gz").string()});
-  check_disk(dir.path() / "disk.raw", 4 * kGiB, dir.path());
+  check_disk(dir.path() / "disk.raw", 4 * kGiB, "", dir.path());
 }
 
 TEST_CASE("images: the OVA holds the VMDK beside it, the zips their disks", "[images]") {

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <csignal>
+
 #include "tests/support/guest.h"
 
 namespace proof {
@@ -30,6 +32,7 @@ class NfsServer {
   }
   int port() const { return port_; }
   const fs::path& folder() const { return export_; }
+  void hang() { server_->signal(SIGSTOP); }
 
  private:
   int port_;

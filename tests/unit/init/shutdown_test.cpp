@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 
 using namespace ros;
-using Texts = std::vector<std::string>;
+using MountPoints = std::vector<MountPoint>;
 
 TEST_CASE("shutdown: later mounts go first, and the kernel's stay", "[init]") {
   CHECK(
@@ -20,26 +20,27 @@ TEST_CASE("shutdown: later mounts go first, and the kernel's stay", "[init]") {
           "30 21 254:1 /home /home rw,noatime - ext4 /dev/vda1 rw\n"
           "31 27 0:30 / /run/user/1000 rw - tmpfs tmpfs rw\n"
           "32 30 0:31 / /home/nfs rw - nfs4 server:/x rw\n") ==
-      Texts{"/home/nfs", "/run/user/1000", "/home", "/state"});
+      MountPoints{{"/home/nfs", true}, {"/run/user/1000"}, {"/home"}, {"/state"}});
 }
 
 TEST_CASE("shutdown: names that only look like the kernel's", "[init]") {
   CHECK(mounts_to_undo("1 0 8:1 / /device rw - ext4 /dev/sda1 rw\n"
                        "2 0 8:2 / /run/rosary rw - ext4 /dev/sda2 rw\n"
                        "3 0 8:3 / /process rw - ext4 /dev/sda3 rw\n") ==
-        Texts{"/process", "/run/rosary", "/device"});
+        MountPoints{{"/process"}, {"/run/rosary"}, {"/device"}});
 }
 
 TEST_CASE("shutdown: escapes of the kernel are resolved", "[init]") {
   CHECK(mounts_to_undo("1 0 8:1 / /mnt/my\\040disk rw - ext4 /dev/sda1 rw\n"
                        "2 0 8:2 / /mnt/tab\\011line\\012back\\134040 rw - ext4 /dev/sda2 rw\n"
                        "3 0 8:3 / /mnt/hash\\043 rw - ext4 /dev/sda3 rw\n") ==
-        Texts{"/mnt/hash#", "/mnt/tab\tline\nback\\040", "/mnt/my disk"});
+        MountPoints{{"/mnt/hash#"}, {"/mnt/tab\tline\nback\\040"}, {"/mnt/my disk"}});
 }
 
 TEST_CASE("shutdown: one point mounted twice is taken away twice", "[init]") {
   CHECK(mounts_to_undo("1 0 8:1 / /mnt rw - ext4 /dev/sda1 rw\n"
-                       "2 1 8:2 / /mnt rw - ext4 /dev/sda2 rw\n") == Texts{"/mnt", "/mnt"});
+                       "2 1 8:2 / /mnt rw - ext4 /dev/sda2 rw\n") ==
+        MountPoints{{"/mnt"}, {"/mnt"}});
 }
 
 TEST_CASE("shutdown: lines that are none are passed over", "[init]") {

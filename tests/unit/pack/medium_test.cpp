@@ -43,16 +43,19 @@ TEST_CASE("medium: its files, all of one time", "[pack]") {
     paths.push_back(path);
     CHECK(entry.mtime == 1700000000);
   }
-  CHECK(paths ==
-        std::vector<std::string>{"2.0.0", "2.0.0/initrd", "2.0.0/menu.cfg", "2.0.0/release",
-                                 "2.0.0/vmlinuz", "grub", "grub/grub.cfg", "grub/grubenv", "layers",
-                                 "layers/base-0123456789abcdef.squashfs", "loader",
-                                 "loader/boot-0.img", "loader/core-0.img", "loader/esp-0.img"});
+  CHECK(paths == std::vector<std::string>{
+                     "2.0.0", "2.0.0/append", "2.0.0/initrd", "2.0.0/menu.cfg", "2.0.0/release",
+                     "2.0.0/vmlinuz", "grub", "grub/grub.cfg", "grub/grubenv", "layers",
+                     "layers/base-0123456789abcdef.squashfs", "loader", "loader/boot-0.img",
+                     "loader/core-0.img", "loader/esp-0.img"});
   CHECK(disk.find("2.0.0/vmlinuz")->content.read() == "kernel");
   const std::string block = disk.find("grub/grubenv")->content.read();
   CHECK(ros::parse_block(block) == ros::BootState{.current = "2.0.0"});
   CHECK(disk.find("2.0.0/release")->content.read() == to_text(sample(folder.path()).release));
-  CHECK_FALSE(medium_tree(sample(folder.path()), kIsoLabel).contains("grub/grubenv"));
+  CHECK(disk.find("2.0.0/append")->content.read() == "console=ttyS0,115200 quiet loglevel=4\n");
+  const Tree iso = medium_tree(sample(folder.path()), kIsoLabel);
+  CHECK_FALSE(iso.contains("grub/grubenv"));
+  CHECK_FALSE(iso.contains("2.0.0/append"));
 
   Medium lacking = sample(folder.path());
   fs::remove(lacking.kernel);

@@ -208,8 +208,8 @@ TEST_CASE("upgrade: places that are none", "[ros]") {
 TEST_CASE("upgrade: words of the owner for the kernel, of the version that runs", "[ros]") {
   Box box;
   using Words = std::vector<std::string>;
-  // As the builder makes a disk: words of the image's own, and no list of what was added.
-  write_file(box.medium / "1/menu.cfg", version_menu(box.one, {"panic=10", "own=[a]"}));
+  write_file(box.medium / "1/append", "own=[a]\n");  // as the builder does for an image's own words
+  CHECK(kept_append(box.medium, "1") == Words{"own=[a]"});
   const auto set = [&](const Words& words) {
     WritableMedium writable{box.medium};
     set_append(writable, "1", words);
@@ -217,14 +217,14 @@ TEST_CASE("upgrade: words of the owner for the kernel, of the version that runs"
     return read_file(box.medium / "1/menu.cfg");
   };
   write_file(box.medium / "1/menu.old", "of one that was cut short");
-  CHECK_THAT(set({"a=1", "b"}), Contains("/1/vmlinuz $trial_word panic=10 'own=[a]' a=1 b\n"));
-  CHECK(kept_append(box.medium, "1") == Words{"a=1", "b"});
-  CHECK_THAT(set({"c=2"}), Contains("/1/vmlinuz $trial_word panic=10 'own=[a]' c=2\n"));
-  CHECK_THAT(set({}), Contains("/1/vmlinuz $trial_word panic=10 'own=[a]'\n"));
+  CHECK_THAT(set({"a=[1]", "b"}), Contains("/1/vmlinuz $trial_word panic=10 'a=[1]' b\n"));
+  CHECK(kept_append(box.medium, "1") == Words{"a=[1]", "b"});
+  CHECK_THAT(set({"c=2"}), Contains("/1/vmlinuz $trial_word panic=10 c=2\n"));
+  CHECK_THAT(set({}), Contains("/1/vmlinuz $trial_word panic=10\n"));
   CHECK(kept_append(box.medium, "1").empty());
   // A power cut between the menu and the list.
   write_file(box.medium / "1/append", "else=1\n");
-  CHECK_THAT(set({"c=2"}), Contains("/1/vmlinuz $trial_word panic=10 'own=[a]' c=2\n"));
+  CHECK_THAT(set({"c=2"}), Contains("/1/vmlinuz $trial_word panic=10 c=2\n"));
 
   // The folder of the state stays where it is until somebody names another.
   set({"rancher.state.directory=ros", "d"});
