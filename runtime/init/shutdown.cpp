@@ -11,11 +11,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <functional>
-#include <future>
 #include <thread>
 
 #include "runtime/base/file.h"
+#include "runtime/base/in_time.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/base/timeline.h"
@@ -27,7 +26,6 @@ namespace {
 constexpr double kLeastSeconds = 10;
 // What is kept of the time for engines and processes that do not end.
 constexpr double kForEngines = 5, kForProcesses = 2;
-constexpr std::chrono::seconds kInTime{10};
 // Types of file systems whose data goes to a server.
 constexpr std::array kRemote{"nfs", "nfs4", "cifs", "smb3", "ceph", "9p"};
 
@@ -53,28 +51,6 @@ void end_swapping() {
   }
 }
 
-// Whether it was done within kInTime; else it goes on by itself. A disk that does not answer or a
-// server that is gone holds sync(2) and umount(2) for ever.
-bool in_time(std::function<void()> work) noexcept {
-  try {
-    std::packaged_task<void()> task{std::move(work)};
-    const auto done = task.get_future();
-    std::thread{std::move(task)}.detach();
-    return done.wait_for(kInTime) == std::future_status::ready;
-  } catch (const std::exception& error) {
-    log::error(error.what());  // no thread is to be had
-    return false;
-  }
-}
-
-void unmount(const MountPoint& mount) {
-  const auto now = [path = mount.path] { ::umount2(path.c_str(), UMOUNT_NOFOLLOW); };
-  if (!mount.remote)
-    now();
-  else if (!in_time(now))
-    log::error(mount.path + ": its server does not answer; what it has not got yet may be lost");
-}
-
 void make_read_only(const MountPoint& mount) {
   log::error(mount.path + " is busy" + (mount.remote ? "" : "; it is made read-only"));
   if (!mount.remote) ::mount(nullptr, mount.path.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr);
@@ -82,6 +58,15 @@ void make_read_only(const MountPoint& mount) {
 
 void unmount_all() {
   end_swapping();
+  bool servers_answer = true;
+  const auto unmount = [&](const MountPoint& mount) {
+    const auto now = [path = mount.path] { ::umount2(path.c_str(), UMOUNT_NOFOLLOW); };
+    if (!mount.remote) return now();
+    if (servers_answer && !in_time(now)) {
+      servers_answer = false;  // the next may be on the same
+      log::error(mount.path + ": its server does not answer; what it has not got yet may be lost");
+    }
+  };
   // One may hide or hold another: again while there is progress.
   for (std::size_t left = ~std::size_t{0};;) {
     const auto mounts = mounts_to_undo(try_read_file("/proc/self/mountinfo").value_or(""));
@@ -157,7 +142,7 @@ void end_machine(Ending ending) {
 
 void end_without_services(Ending ending) noexcept {
   try {
-    limit(ending, kLeastSeconds);
+    limit(ending, kLeastSeconds + kInTime);
     ::kill(-1, SIGTERM);
     ::kill(-1, SIGCONT);
     ::kill(-1, SIGHUP);  // what interactive shells heed

@@ -130,7 +130,12 @@ State mount_state(const Device& device, const Cmdline& cmdline, ModuleLoader& mo
   try {
     state.growth = growth_command(device, kStateFolder);
     const fs::path base = fs::path{kStateFolder} / cmdline.get("rancher.state.directory");
-    const bool full = state.growth.empty() && is_full(kStateFolder);
+    bool full = is_full(kStateFolder);
+    if (full && !state.growth.empty()) {  // what follows needs room
+      announce(fmt::format("the state on {} is full: it grows first", device.path));
+      if (run(state.growth) == 0) state.growth.clear();
+      full = is_full(kStateFolder);
+    }
     if (full)
       announce_error(fmt::format(
           "state: {} is full: system Docker works in memory; make room, then reboot", device.path));

@@ -12,6 +12,7 @@
 #include <map>
 
 #include "runtime/base/error.h"
+#include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/account_files.h"
@@ -86,7 +87,7 @@ void make_host_key(const fs::path& file, const char* kind, const std::string& gi
   }
   fs::rename(fresh + ".pub", file.string() + ".pub");
   fs::rename(fresh, file);
-  ::sync();
+  ::syncfs(open_file(file.string(), O_RDONLY).get());
 }
 
 // NAME-pub is what the old system kept beside each; here it is made of the key.

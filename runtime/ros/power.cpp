@@ -17,6 +17,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/fd.h"
 #include "runtime/base/file.h"
+#include "runtime/base/in_time.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/announce.h"
 #include "runtime/ros/verbs.h"
@@ -178,8 +179,8 @@ int power_verb(const std::string& name, const Arguments& arguments) {
   if (!request.message.empty()) announce("rancheros:" + request.message);
   if (request.when.value_or(now) > now) wait_detached(*request.when, request.action);
   const Action what = action_of(request.action);
-  ::sync();
   if (request.force) {
+    in_time(::sync);
     ::reboot(what.command);
     throw Error::from_errno(request.action);
   }

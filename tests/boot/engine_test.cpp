@@ -158,7 +158,8 @@ TEST_CASE("engine: two hundred containers come and go, a shim is killed, and not
   guest.expect("rancheros: error: init crashed \\(signal 11\\)", seconds{120});
   guest.expect("recovery: ssh rancher@10.0.2.15", seconds{180});
   CHECK(guest.run("findmnt -n -o TARGET /state") == "/state");
-  CHECK(guest.root("pidof dockerd containerd busybox || echo none") == "none");
+  CHECK(guest.root("pidof dockerd containerd || echo none") == "none");
+  CHECK(guest.root("ps -o args | grep -c '[s]leep 1000000' || true") == "0");
   guest.try_run("sudo -n reboot", seconds{60});
   guest.disconnect();
   guest.expect_ready();

@@ -118,10 +118,14 @@ TEST_CASE("state: btrfs on LUKS, opened by the passphrase typed at the console",
   check_whole(guest);
 }
 
-TEST_CASE("state: the OEM partition that is named says where the state is", "[boot][matrix]") {
+TEST_CASE("state: the OEM partition that is named says where it is; full, it grows first",
+          "[boot][matrix]") {
   ros::TempDir dir, oem;
-  const fs::path disk = state_disk(dir.path());
-  check_output({"e2label", disk.string(), "ELSEWHERE"});
+  // Not one block of it is free, but its disk has become larger.
+  const fs::path disk = empty_disk(dir.path(), 1ULL << 30), filling = dir.path() / "filling";
+  check_output({"mke2fs", "-q", "-t", "ext4", "-L", "ELSEWHERE", disk.string(), "64m"});
+  ros::write_file(filling, std::string(80 << 20, 'x'));
+  check_output({"debugfs", "-w", "-R", "write " + filling.string() + " filled", disk.string()});
   auto machine = machine_with("state-oem", disk, "LABEL=ELSEWHERE");
   machine.disks.push_back(
       {.path = oem_disk(oem.path(),
@@ -135,7 +139,9 @@ TEST_CASE("state: the OEM partition that is named says where the state is", "[bo
   line.replace(line.find("rancher.state.dev="), std::string::npos,
                "rancher.state.oem_dev=LABEL=RANCHER_OEM");
   Guest guest{machine};
+  guest.expect("the state on /dev/vda is full: it grows first", seconds{300});
   guest.expect_ready();
+  CHECK(mebibytes_of(guest, "/state") > 900);
   CHECK(guest.run("findmnt -n -o SOURCE /state") == "/dev/vda");
   CHECK(guest.run("hostname") == "from-oem");
   CHECK(guest.root("echo \"[$(cat /run/as-text)]\"; ls '/run/as list'") == "[]\n/run/as list");

@@ -255,7 +255,11 @@ void Guest::disconnect() {
 Result Guest::try_run(const std::string& script, seconds limit) {
   if (!connected_) connect();
   auto argv = ssh({"-o", "ControlMaster=no"});
-  argv.insert(argv.begin(), {"timeout", std::to_string(limit.count())});
+  // The connection's master has the output's file for as long as the command hangs, so no pipe.
+  constexpr const char* kRun =
+      "f=$1.$$; shift; timeout \"$@\" >\"$f\" 2>&1; s=$?; cat \"$f\"; rm \"$f\"; exit $s";
+  argv.insert(argv.begin(), {"sh", "-c", kRun, "sh", (folder_.path() / "said").string(),
+                             std::to_string(limit.count())});
   argv.insert(argv.end(), {"--", script});
   const auto exit = rosbuild::try_run({.argv = argv});
   return {exit.status, std::string{ros::trim(exit.output)}};
