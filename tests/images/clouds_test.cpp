@@ -21,12 +21,15 @@ void check_disk(const fs::path& raw, std::uint64_t size, const std::string& own,
   const std::string boot = ext4_name(raw, partition(raw, "RANCHER_BOOT"));
   check_output({"e2fsck", "-fn", boot});
   check_output({"e2fsck", "-fn", ext4_name(raw, partition(raw, "RANCHER_STATE"))});
-  const fs::path kernel = folder / "vmlinuz";
-  check_output({"debugfs", "-R", "dump /" + release() + "/vmlinuz " + kernel.string(), boot});
+  const auto take = [&](const std::string& name) {
+    check_output({"debugfs", "-R",
+                  "dump /" + release() + "/" + name + " " + (folder / name).string(), boot});
+    return folder / name;
+  };
+  const fs::path kernel = take("vmlinuz");
   CHECK(ros::sha256_file(kernel) == ros::sha256_file(artifact("amd64", "vmlinuz")));
   fs::remove(kernel);
-  const std::string append = "cat /" + release() + "/append";
-  CHECK(ros::trim(check_output({"debugfs", "-R", append, boot})) == own);
+  CHECK(ros::read_file(take("append")) == own + "\n");
 }
 
 }  // namespace
