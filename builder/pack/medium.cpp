@@ -8,14 +8,6 @@
 #include "runtime/base/text.h"
 
 namespace rosbuild {
-
-std::string loader_path(const Medium& medium, const std::string& name) {
-  const std::string stem = "loader/" + name.substr(0, name.rfind('.')) + "-";
-  for (const auto& file : medium.release.files)
-    if (file.role == "loader" && file.path.starts_with(stem)) return file.path;
-  throw ros::Error{"the release has no loader file " + name};
-}
-
 namespace {
 
 // What this image adds to the command line, which an upgrade keeps.
@@ -28,6 +20,13 @@ std::vector<std::string> own_words(const Medium& medium) {
 }
 
 }  // namespace
+
+std::string loader_path(const Medium& medium, const std::string& name) {
+  const std::string stem = "loader/" + name.substr(0, name.rfind('.')) + "-";
+  for (const auto& file : medium.release.files)
+    if (file.role == "loader" && file.path.starts_with(stem)) return file.path;
+  throw ros::Error{"the release has no loader file " + name};
+}
 
 Tree medium_tree(const Medium& medium, const std::string& label) {
   const ros::Release& release = medium.release;
