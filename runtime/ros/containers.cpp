@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
 #include <set>
 
 #include "runtime/base/digest.h"
@@ -17,6 +18,20 @@ namespace ros {
 namespace {
 
 constexpr const char* kLocks = "/run/ros/locks";
+
+// The first that shares a shim starts before the others: of two that start at once, each binding
+// the shim's socket, one may find the other's not listening yet, take it for a leftover and make a
+// second shim (containerd: runtime/v2/runc/manager).
+void start(const Docker& docker, const Service& service, const std::string& id) {
+  static std::once_flag shim;
+  bool started = false;
+  const auto start_now = [&] {
+    docker.start(id);
+    started = true;
+  };
+  if (service.spec.annotations.contains(kShimGroup)) std::call_once(shim, start_now);
+  if (!started) docker.start(id);
+}
 
 // Through the engine, whatever the image is: a tar with nothing but the files, so that folders
 // that are there keep their owners and modes.
@@ -162,7 +177,7 @@ std::string ensure_container(const Docker& docker, const Service& service) {
 std::string ensure_started(const Docker& docker, const Service& service) {
   const FileLock lock{fs::path{kLocks} / service.name};
   const std::string id = make_or_keep(docker, service);
-  if (!service.create_only) docker.start(id);
+  if (!service.create_only) start(docker, service, id);
   return id;
 }
 

@@ -16,9 +16,6 @@
 namespace ros {
 namespace {
 
-// Containers with the same value share one shim of containerd, 4 MB each otherwise
-// (containerd: runtime/v2/runc/manager). User Docker's does not depend on the others.
-constexpr const char* kShimGroup = "io.containerd.runc.v2.group";
 constexpr const char* kUserDockerService = "docker";
 
 std::size_t end_of_name(std::string_view text, std::size_t begin) {
@@ -261,6 +258,7 @@ Service read_service(const std::string& name, const Value& value, const Config& 
   for (auto& other : texts("depends_on")) service.after.push_back(std::move(other));
   for (const auto& source : spec.volumes_from) service.after.push_back(split(source, ':')[0]);
   if (!service.system) service.after.push_back("docker");
+  // User Docker's does not depend on the others.
   if (service.system && name != kUserDockerService) spec.annotations[kShimGroup] = "rancheros";
   const std::string policy = text("restart");
   service.restart = service.system && (policy == "always" || policy == "unless-stopped");
