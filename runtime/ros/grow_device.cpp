@@ -9,6 +9,7 @@
 #include "runtime/base/text.h"
 #include "runtime/ros/mounts.h"
 #include "runtime/ros/process.h"
+#include "runtime/ros/udev.h"
 
 namespace ros {
 namespace {
@@ -55,6 +56,7 @@ bool grow_partition(const fs::path& partition) {
   // The same start, as much as there is (sfdisk(8)); then the kernel is told, mounted or not.
   run_program({"sfdisk", "--quiet", "--force", "--no-reread", "-N", number, device}, ",+\n");
   run_program({"partx", "--update", "--nr", number, device});
+  settle_udev();
   return true;
 }
 

@@ -19,6 +19,7 @@
 #include "runtime/base/text.h"
 #include "runtime/ros/kexec.h"
 #include "runtime/ros/process.h"
+#include "runtime/ros/udev.h"
 #include "runtime/ros/upgrade.h"
 
 namespace ros {
@@ -30,20 +31,13 @@ constexpr std::uint64_t kMbrCoreRoom = kDiskHead - kMbrCoreSector * kSectorSize;
 
 void say(const std::string& line) { fmt::print(stderr, "{}\n", line); }
 
-// Runs a program of the box; throws Error when it fails.
-void must(const std::vector<std::string>& argv, std::string_view input = {}) {
-  const auto [status, output] = capture_bounded(argv, input, 1 << 20);
-  if (status != 0)
-    throw Error{fmt::format("{} ended with status {}", quote(argv), status), Error::Kind::tool};
-}
-
 // A mounted file system; mount(8) loads what its type needs.
 class Mounted {
  public:
   Mounted(const fs::path& device, const std::string& name, const std::string& options = "rw")
       : folder_(fs::path{kWorkFolder} / name) {
     fs::create_directories(folder_);
-    must({"mount", "-o", options, device.string(), folder_.string()});
+    run_program({"mount", "-o", options, device.string(), folder_.string()});
   }
   ~Mounted() {
     if (!folder_.empty()) ::umount2(folder_.c_str(), MNT_DETACH);
@@ -185,9 +179,10 @@ InstallTarget make_partitions(const InstallPlan& plan) {
   const bool gpt = plan.type == DiskType::gpt;
   wipe_ends(plan.disk, disk_size(plan.disk));
   // udev, too, looks at a disk only under its lock.
-  must({"sfdisk", "--quiet", "--lock=yes", "--wipe", "always", "--wipe-partitions", "always",
-        plan.disk.string()},
-       partition_script(plan.type, boot_partition_size(content_size(plan.release))));
+  run_program({"sfdisk", "--quiet", "--lock=yes", "--wipe", "always", "--wipe-partitions", "always",
+               plan.disk.string()},
+              partition_script(plan.type, boot_partition_size(content_size(plan.release))));
+  settle_udev();
   const int first = gpt ? 2 : 1;  // behind the BIOS boot partition
   InstallTarget target{.esp = partition_path(plan.disk, first),
                        .boot = partition_path(plan.disk, first + 1),
@@ -198,12 +193,13 @@ InstallTarget make_partitions(const InstallPlan& plan) {
   }
   for (const auto& path : {target.esp, target.boot, target.state})
     if (!fs::exists(path)) throw Error{path.string() + " did not appear"};
-  must({"mkfs.fat", "-F", "32", "-n", "ESP", target.esp.string()});
+  run_program({"mkfs.fat", "-F", "32", "-n", "ESP", target.esp.string()});
   std::vector<std::string> boot{"mke2fs", "-q", "-F", "-t", "ext4", "-L", kBootLabel};
   boot.insert(boot.end(), boot_ext4_options().begin(), boot_ext4_options().end());
   boot.push_back(target.boot.string());
-  must(boot);
-  must({"mke2fs", "-q", "-F", "-t", "ext4", "-m", "1", "-L", kStateLabel, target.state.string()});
+  run_program(boot);
+  run_program(
+      {"mke2fs", "-q", "-F", "-t", "ext4", "-m", "1", "-L", kStateLabel, target.state.string()});
   return target;
 }
 
@@ -343,6 +339,7 @@ void check_disk(const InstallPlan& plan) {
   if (!plan.state.empty() && plan.type != DiskType::as_it_is)
     throw Error{"--partition names a state that is there already", Error::Kind::usage}.hint(
         "-t noformat");
+  settle_udev();  // whoever prepared the disk has written to it
   const std::uint64_t size = disk_size(plan.disk);
   if (fs::exists("/sys/class/block" / fs::canonical(plan.disk).filename() / "partition"))
     throw Error{plan.disk.string() + " is a partition, not a disk", Error::Kind::usage};
@@ -377,6 +374,7 @@ void install(const InstallPlan& plan, const ReleaseSource& source) {
     say("writing the boot loader");
     if (!target.esp.empty()) write_esp(plan, target);
     if (target.core_sector != 0 && boots_by_bios(plan.release)) write_bios_loader(plan, target);
+    settle_udev();
     if (plan.kexec) load_installed(plan, target.boot);
   } catch (Error& error) {
     error.add_context(fmt::format("{} was NOT installed", plan.disk.string()));
