@@ -89,13 +89,15 @@ std::string sysctl_path(std::string name) {
 
 }  // namespace
 
+// The name comes last: whoever sees it can look it up.
 void apply_hostname(const std::string& name) {
+  write_file("/etc/hosts", fmt::format("127.0.0.1\tlocalhost\n"
+                                       "::1\tlocalhost ip6-localhost ip6-loopback\n"
+                                       "127.0.1.1\t{}\n",
+                                       name));
+  write_file("/etc/hostname", name + "\n");
   if (::sethostname(name.data(), name.size()) != 0)
     throw Error::from_errno("set host name " + name);
-  write_file("/etc/hostname", name + "\n");
-  std::string hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
-  hosts += fmt::format("127.0.1.1\t{}\n", name);
-  write_file("/etc/hosts", hosts);
 }
 
 void apply_sysctl(const Config& config, std::vector<std::string>& problems) {
