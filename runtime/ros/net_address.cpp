@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace ros {
@@ -15,14 +16,23 @@ bool NetAddress::covers(const NetAddress& other) const {
   return true;
 }
 
+std::string address_bytes(std::string_view text) {
+  // inet_pton(3) would end at a NUL, and what follows it would be taken along.
+  if (text.find('\0') != std::string_view::npos) return {};
+  const std::string terminated{text};
+  std::string bytes(16, '\0');
+  if (::inet_pton(AF_INET, terminated.c_str(), bytes.data()) == 1) return bytes.substr(0, 4);
+  if (::inet_pton(AF_INET6, terminated.c_str(), bytes.data()) == 1) return bytes;
+  return {};
+}
+
 std::optional<NetAddress> parse_address(const std::string& text) {
-  NetAddress address;
   const auto slash = text.find('/');
-  const std::string host = text.substr(0, slash);
-  address.v6 = host.find(':') != std::string::npos;
-  if (::inet_pton(address.v6 ? AF_INET6 : AF_INET, host.c_str(), address.bytes.data()) != 1) {
-    return std::nullopt;
-  }
+  const std::string bytes = address_bytes(std::string_view{text}.substr(0, slash));
+  if (bytes.empty()) return std::nullopt;
+  NetAddress address;
+  address.v6 = bytes.size() == address.bytes.size();
+  std::ranges::copy(bytes, address.bytes.begin());
   if (slash == std::string::npos) return address;
   const char* end = text.data() + text.size();
   const auto [stop, code] = std::from_chars(text.data() + slash + 1, end, address.bits);

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace ros {
 
@@ -15,6 +16,8 @@ struct NetAddress {
   bool covers(const NetAddress& other) const;  // `other` is in this one's subnet
 };
 
+// The 4 or 16 bytes of an address; none, when `text` is anything else.
+std::string address_bytes(std::string_view text);
 // ADDRESS or ADDRESS/BITS.
 std::optional<NetAddress> parse_address(const std::string& text);
 

@@ -10,6 +10,7 @@
 
 #include "runtime/base/text.h"
 #include "runtime/ros/mime.h"
+#include "runtime/ros/net_address.h"
 
 namespace ros {
 namespace {
@@ -27,14 +28,6 @@ std::optional<int> number(std::string_view text, int least, int most) {
   return whole && value >= least && value <= most ? std::optional{value} : std::nullopt;
 }
 
-std::string bytes_of(std::string_view address) {
-  const std::string text{address};
-  std::string bytes(16, '\0');
-  if (::inet_pton(AF_INET, text.c_str(), bytes.data()) == 1) return bytes.substr(0, 4);
-  if (::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) return bytes;
-  return {};
-}
-
 std::string text_of(const std::string& bytes) {
   char text[INET6_ADDRSTRLEN] = {};
   ::inet_ntop(bytes.size() == 4 ? AF_INET : AF_INET6, bytes.data(), text, sizeof text);
@@ -49,7 +42,7 @@ bool bit(const std::string& bytes, int i) {
 // The length of a network given as a number or as a mask of ones before zeros.
 std::optional<int> length_of(std::string_view mask, int most) {
   if (const auto length = number(mask, 0, most)) return length;
-  const std::string bytes = bytes_of(mask);
+  const std::string bytes = address_bytes(mask);
   if (static_cast<int>(bytes.size()) * 8 != most) return std::nullopt;
   int length = 0;
   while (length < most && bit(bytes, length)) ++length;
@@ -66,7 +59,7 @@ std::optional<Prefix> parse_prefix(std::string_view address, std::string_view ma
     mask = address.substr(slash + 1);
     address = address.substr(0, slash);
   }
-  Prefix prefix{bytes_of(address), 0};
+  Prefix prefix{address_bytes(address), 0};
   if (prefix.bytes.empty()) return std::nullopt;
   const int most = static_cast<int>(prefix.bytes.size()) * 8;
   const auto length = mask.empty() ? std::optional{most} : length_of(mask, most);
@@ -135,7 +128,7 @@ bool is_interface_name(std::string_view name) {
 }
 
 int address_family(std::string_view address) {
-  const std::string bytes = bytes_of(trim(address));
+  const std::string bytes = address_bytes(trim(address));
   return bytes.empty() ? AF_UNSPEC : bytes.size() == 4 ? AF_INET : AF_INET6;
 }
 
@@ -305,7 +298,7 @@ void NetworkTree::add_search(const std::vector<std::string>& domains) {
 }
 
 std::string NetworkTree::reaching(std::string_view address) const {
-  const std::string bytes = bytes_of(trim(address));
+  const std::string bytes = address_bytes(trim(address));
   for (const auto& [key, settings] : interfaces_.members()) {
     const Value* addresses = settings.find("addresses");
     for (const auto& own : addresses ? addresses->as_texts() : std::vector<std::string>{}) {

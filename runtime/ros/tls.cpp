@@ -1,6 +1,5 @@
 #include "runtime/ros/tls.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,18 +9,13 @@
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/ros/net_address.h"
 #include "runtime/ros/process.h"
 
 namespace ros {
 namespace {
 
 constexpr int kDays = 3650;
-
-bool is_address(const std::string& name) {
-  std::array<unsigned char, sizeof(in6_addr)> ignored;
-  return ::inet_pton(AF_INET, name.c_str(), ignored.data()) == 1 ||
-         ::inet_pton(AF_INET6, name.c_str(), ignored.data()) == 1;
-}
 
 bool is_host_name(const std::string& name) {
   return !name.empty() && name.size() < 254 && std::ranges::all_of(name, [](unsigned char c) {
@@ -47,7 +41,7 @@ std::string openssl_config(Certificate kind, const std::vector<std::string>& nam
       kind == Certificate::server ? "serverAuth" : "clientAuth");
   std::vector<std::string> alternatives;
   for (const auto& name : names) {
-    const bool address = is_address(name);
+    const bool address = !address_bytes(name).empty();
     if (!address && !is_host_name(name))
       throw Error{fmt::format("{} is neither a host name nor an address", name),
                   Error::Kind::usage};

@@ -92,6 +92,14 @@ TEST_CASE("network plan: addresses, gateways, routes and metrics") {
         "route replace 10.9.0.0/16 via 10.0.0.9 dev eth0 metric 7\n");
 }
 
+TEST_CASE("network plan: an address with a NUL in it is none") {
+  const auto plan = plan_network(interfaces("{eth0: {addresses: [\"10.0.0.2\\0/24\", 10.0.0.3/24], "
+                                            "gateway: \"10.0.0.1\\0\"}}"),
+                                 cards({"eth0"}));
+  CHECK(plan.problems.size() == 2);
+  CHECK(steps(plan) == "link set dev eth0 up\naddress replace 10.0.0.3/24 broadcast + dev eth0\n");
+}
+
 TEST_CASE("network plan: a bond has its mode first and its members join while down") {
   const auto plan = plan_network(
       interfaces("{bond0: {bond_opts: {miimon: 100, mode: active-backup}, dhcp: true}, "
