@@ -66,6 +66,19 @@ void require_text(std::string_view text, const std::string& file) {
   }
 }
 
+// yaml-cpp makes one byte, which is no text, of the escapes \N (U+0085) and \_ (U+00A0).
+std::string as_text(std::string_view scalar) {
+  std::string text;
+  text.reserve(scalar.size());
+  while (!scalar.empty()) {
+    const std::size_t length = utf8_length(scalar);
+    if (length == 0) text += '\xc2';
+    text += scalar.substr(0, std::max<std::size_t>(length, 1));
+    scalar.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return text;
+}
+
 struct Cost {
   std::size_t nodes = 0;
   std::size_t bytes = 0;
@@ -103,7 +116,8 @@ class Builder : public YAML::EventHandler {
     leaf(Value{}, mark, anchor);
   }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                const std::string& text) override {
+                const std::string& scalar) override {
+    const std::string text = as_text(scalar);
     const bool plain = tag != "!";
     const bool null = plain && (text == "~" || text == "null");
     leaf(null ? Value{} : Value::scalar(text, plain), mark, anchor);

@@ -70,7 +70,9 @@ class Planner {
 
   bool good_name(const Value& where, const std::string& name) {
     const bool good = !name.empty() && name.size() <= kLongestName && name != "." && name != ".." &&
-                      name.find_first_of("/: \t\n") == std::string::npos;
+                      std::ranges::none_of(name, [](unsigned char c) {
+                        return c <= ' ' || c == 127 || c == '/' || c == ':';
+                      });
     if (!good) {
       problem(where, fmt::format("{} cannot be the name of an interface", quote(name)),
               "at most 15 characters, no blanks, colons or slashes");
@@ -239,7 +241,14 @@ class Planner {
     return !addressed && rank(link) == 1;
   }
 
-  static void set_bond_options(Interface& interface) {
+  // A file below /sys, so nothing that leads elsewhere.
+  static bool is_bond_option(const std::string& name) {
+    return !name.empty() && std::ranges::all_of(name, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    });
+  }
+
+  void set_bond_options(Interface& interface) {
     const Value* options = interface.settings.find("bond_opts");
     if (!options) return;
     const std::string folder = "/sys/class/net/" + interface.name + "/bonding/";
@@ -248,7 +257,12 @@ class Planner {
     std::stable_partition(pairs.begin(), pairs.end(),
                           [](const auto& pair) { return pair.first == "mode"; });
     for (const auto& [name, value] : pairs) {
-      interface.make.push_back({Kind::write, {folder + name, value}});
+      if (is_bond_option(name)) {
+        interface.make.push_back({Kind::write, {folder + name, value}});
+      } else {
+        problem(*options, fmt::format("{} cannot be an option of a bond", quote(name)),
+                "the kernel's bonding.rst has them: mode, miimon, …");
+      }
     }
   }
 

@@ -154,6 +154,13 @@ TEST_CASE("plain numbers stay plain and quoted ones stay quoted") {
         "a: 10\nb: \"10\"\nc: true\nd: \"true\"\n");
 }
 
+TEST_CASE("every escape of YAML becomes text that can be read again") {
+  const Value tree = parse_yaml("a: \"\\N\\_\\L\\P\\x85\\u00e9\\N\"\n", "f");
+  CHECK(tree.find("a")->text() ==
+        "\xc2\x85\xc2\xa0\xe2\x80\xa8\xe2\x80\xa9\xc2\x85\xc3\xa9\xc2\x85");
+  CHECK(parse_yaml(to_yaml(tree), "f").find("a")->text() == tree.find("a")->text());
+}
+
 TEST_CASE("bad YAML is refused with its place") {
   CHECK(error_of("a: [1, 2\n").find("f.yml:") == 0);
   CHECK(error_of("a:\n  b: 1\n c: 2\n").find("f.yml:3:") == 0);

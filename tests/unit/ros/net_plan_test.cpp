@@ -113,6 +113,18 @@ TEST_CASE("network plan: a bond has its mode first and its members join while do
         "link set dev bond0 up\n");
 }
 
+TEST_CASE("network plan: an option of a bond leads nowhere else, and names are words") {
+  const auto plan =
+      plan_network(interfaces("{bond0: {bond_opts: {../../up: 1, a/b: 1, '': 1, miimon: 100}}, "
+                              "\"b\\0\": {bridge: true}, \"c\\e\": {bridge: true}}"),
+                   cards({"eth0"}));
+  CHECK(plan.problems.size() == 5);
+  CHECK(steps(plan) ==
+        "link add dev bond0 type bond\n"
+        "/sys/class/net/bond0/bonding/miimon 100\n"
+        "link set dev bond0 up\n");
+}
+
 TEST_CASE("network plan: what is wrong is named with its place and the rest applies") {
   const auto plan = plan_network(
       interfaces("{eth0: {addresses: [10.0.0.300/24, 10.0.0.2, 10.0.0.3/24], gateway: here, "
