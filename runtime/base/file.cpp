@@ -61,6 +61,10 @@ void write_file_atomically(const fs::path& path, std::string_view bytes, unsigne
   }
 }
 
+void write_file_if_changed(const fs::path& path, std::string_view bytes, unsigned mode) {
+  if (try_read_file(path) != bytes) write_file_atomically(path, bytes, mode);
+}
+
 void write_file(const fs::path& path, std::string_view bytes, unsigned mode) {
   make_parents(path);
   const Fd fd = open_file(path.string(), O_WRONLY | O_CREAT | O_TRUNC, mode);

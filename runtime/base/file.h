@@ -19,6 +19,8 @@ std::optional<std::string> try_read_file(const fs::path& path);  // absent or un
 // Replaces `path` in one step: temporary file beside it, fsync, rename.
 // Missing parent folders are made.
 void write_file_atomically(const fs::path& path, std::string_view bytes, unsigned mode = 0644);
+// The same, unless the file has these bytes already: a full disk takes what is no change.
+void write_file_if_changed(const fs::path& path, std::string_view bytes, unsigned mode = 0644);
 // Plain write for /proc, /sys and files on tmpfs; makes missing parent folders.
 void write_file(const fs::path& path, std::string_view bytes, unsigned mode = 0644);
 

@@ -146,7 +146,7 @@ std::vector<std::string> Config::texts(std::string_view path) const {
 void Config::require_whole(std::string_view path) const {
   const auto holds = [](std::string_view outer, std::string_view inner) {
     return outer.empty() || inner == outer ||
-           (inner.starts_with(outer) && inner[outer.size()] == '.');
+           (inner.starts_with(outer) && (inner[outer.size()] == '.' || inner[outer.size()] == '['));
   };
   if (std::ranges::none_of(
           lost, [&](const std::string& gone) { return holds(gone, path) || holds(path, gone); }))
@@ -172,6 +172,10 @@ std::vector<std::pair<std::string, std::string>> as_pairs(const Value& value) {
                        equals == std::string::npos ? "" : text.substr(equals + 1));
   }
   return pairs;
+}
+
+bool is_of_users(const Value& value) {
+  return value.position().file.starts_with(std::string{"/"} + kConfigFolder);
 }
 
 void add_layer(Config& config, std::string_view text, const std::string& file) {

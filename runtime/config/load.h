@@ -53,6 +53,10 @@ struct ConfigLayers {
 
 Config load_config(const fs::path& root = "/", ConfigLayers layers = {});
 
+// Does a file of /var/lib/rancher/conf say it, and not the image, the OEM partition or the command
+// line?
+bool is_of_users(const Value& value);
+
 // One layer: parses, validates, merges into `config`, keeps the problems.
 void add_layer(Config& config, std::string_view text, const std::string& file);
 

@@ -52,11 +52,45 @@ bool all_scalars(const std::vector<Value>& items) {
   return std::all_of(items.begin(), items.end(), [](const Value& v) { return v.is_scalar(); });
 }
 
-bool scalar_members(const Value& value) {
-  return value.is_map() &&
-         std::all_of(value.members().begin(), value.members().end(), [](const auto& member) {
-           return member.second.is_scalar() || member.second.is_null();
-         });
+// What the elements of a list, or the members of a map, of this type must be; empty when they are
+// not looked at. One that is not is dropped, and the others stay.
+std::string_view element_of(KeyType type) {
+  switch (type) {
+    case KeyType::texts:
+    case KeyType::text_map:
+    case KeyType::pairs:
+      return "a text";
+    case KeyType::bool_map:
+      return "true or false";
+    case KeyType::commands:
+      return "a text or a list of texts";
+    case KeyType::lists:
+      return "a list of texts";
+    case KeyType::sections:
+      return "a map";
+    default:
+      return {};
+  }
+}
+
+bool element_fits(const Value& element, KeyType type, bool member) {
+  switch (type) {
+    case KeyType::text_map:
+    case KeyType::pairs:
+      return element.is_scalar() || (member && element.is_null());
+    case KeyType::bool_map:
+      return element.as_bool().has_value();
+    case KeyType::commands:
+      return element.is_scalar() || (element.is_list() && all_scalars(element.items()));
+    case KeyType::lists:
+      return element.is_list() && std::ranges::none_of(element.items(), [](const Value& text) {
+               return text.is_list() || text.is_map();
+             });
+    case KeyType::sections:
+      return element.is_map();
+    default:
+      return element.is_scalar();
+  }
 }
 
 bool fits(const Value& value, KeyType type) {
@@ -69,23 +103,15 @@ bool fits(const Value& value, KeyType type) {
     case KeyType::integer:
       return value.as_int().has_value();
     case KeyType::texts:
-      return value.is_scalar() || (value.is_list() && all_scalars(value.items()));
-    case KeyType::text_map:
-      return scalar_members(value);
-    case KeyType::bool_map:
-      return value.is_map() &&
-             std::all_of(value.members().begin(), value.members().end(),
-                         [](const auto& member) { return member.second.as_bool(); });
+      return value.is_scalar() || value.is_list();
     case KeyType::pairs:
-      return scalar_members(value) || (value.is_list() && all_scalars(value.items()));
+      return value.is_map() || value.is_list();
     case KeyType::commands:
-      return value.is_list() &&
-             std::all_of(value.items().begin(), value.items().end(), [](const Value& item) {
-               return item.is_scalar() || (item.is_list() && all_scalars(item.items()));
-             });
     case KeyType::lists:
     case KeyType::sections:
       return value.is_list();
+    case KeyType::text_map:
+    case KeyType::bool_map:
     case KeyType::section:
       return value.is_map();
     case KeyType::named:
@@ -136,47 +162,47 @@ void check_members(Value& map, const SchemaNode& node, const std::string& path, 
               value.position()));
       continue;
     }
+    const bool said_something = !value.items().empty() || !value.members().empty();
     check(value, *child, child_path, dropped);
+    // What has nothing good leaves what it would have replaced.
+    if (said_something && !element_of(type).empty() && value.items().empty() &&
+        value.members().empty())
+      continue;
     good.emplace_back(name, std::move(value));
   }
   map.members() = std::move(good);
 }
 
-// A list is as good as its elements: the bad ones go, each with its problem.
-template <class Good>
-void keep_good(Value& list, const std::string& path, std::string_view expected, Dropped& dropped,
-               Good good) {
-  std::vector<Value> kept;
-  for (std::size_t i = 0; i < list.items().size(); ++i) {
-    Value& item = list.items()[i];
-    const std::string item_path = fmt::format("{}[{}]", path, i);
-    if (good(item, item_path)) {
-      kept.push_back(std::move(item));
-    } else {
-      dropped.add(item_path,
-                  Error{fmt::format("{} must be {}", item_path, expected), Error::Kind::input}.at(
-                      item.position()));
-    }
+// A list or map is as good as its elements: the bad ones go, each with its problem.
+void keep_good(Value& value, KeyType type, const std::string& path, Dropped& dropped) {
+  const auto good = [&](const Value& element, const std::string& element_path, bool member) {
+    if (element_fits(element, type, member)) return true;
+    dropped.add(
+        element_path,
+        Error{fmt::format("{} must be {}", element_path, element_of(type)), Error::Kind::input}.at(
+            element.position()));
+    return false;
+  };
+  std::vector<Value> items;
+  for (std::size_t i = 0; i < value.items().size(); ++i) {
+    Value& item = value.items()[i];
+    if (good(item, fmt::format("{}[{}]", path, i), false)) items.push_back(std::move(item));
   }
-  list.items() = std::move(kept);
+  value.items() = std::move(items);
+  std::erase_if(value.members(), [&](const Value::Member& member) {
+    return !good(member.second, path + "." + member.first, true);
+  });
 }
 
 void check(Value& value, const SchemaNode& node, const std::string& path, Dropped& dropped) {
   const KeyType type = node.key ? node.key->type : KeyType::section;
+  if (const SchemaNode* element = node.child("[]"); element && type == KeyType::sections) {
+    for (std::size_t i = 0; i < value.items().size(); ++i)
+      check_members(value.items()[i], *element, fmt::format("{}[{}]", path, i), dropped);
+  }
+  if (!element_of(type).empty()) keep_good(value, type, path, dropped);
   if (type == KeyType::section && value.is_map()) {
     check_members(value, node, path, dropped);
-  } else if (type == KeyType::sections) {
-    const SchemaNode* element = node.child("[]");
-    keep_good(value, path, "a map", dropped, [&](Value& item, const std::string& item_path) {
-      if (item.is_map() && element) check_members(item, *element, item_path, dropped);
-      return item.is_map();
-    });
-  } else if (type == KeyType::lists) {
-    keep_good(value, path, "a list of texts", dropped, [](const Value& item, const std::string&) {
-      return item.is_list() && std::ranges::none_of(item.items(), [](const Value& text) {
-               return text.is_list() || text.is_map();
-             });
-    });
   } else if (type == KeyType::named) {
     const SchemaNode& element = *node.child("[]");
     for (auto& item : value.items()) check_members(item, element, path + "[]", dropped);

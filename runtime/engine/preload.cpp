@@ -159,7 +159,7 @@ void write_repositories(const fs::path& file, const std::string& repository, con
   root["Repositories"][repository] = {{repository + ":" + tag, image},
                                       {repository + ":latest", image}};
   const std::string text = root.dump();
-  if (try_read_file(file) != text) write_file_atomically(file, text, 0600);
+  write_file_if_changed(file, text, 0600);
 }
 
 }  // namespace

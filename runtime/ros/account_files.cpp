@@ -91,9 +91,17 @@ bool add_member(AccountFiles& files, const std::string& group, const std::string
   if (!line) return false;
   std::string& members = (*line)[AccountFiles::kMembers];
   const auto list = split(members, ',');
-  if (std::find(list.begin(), list.end(), user) == list.end())
-    members += (members.empty() ? "" : ",") + user;
+  if (std::find(list.begin(), list.end(), user) != list.end()) return false;
+  members += (members.empty() ? "" : ",") + user;
   return true;
+}
+
+void remove_member(AccountFiles& files, const std::string& group, const std::string& user) {
+  auto* line = find_account(files.group, group);
+  if (!line) return;
+  auto list = split((*line)[AccountFiles::kMembers], ',');
+  std::erase(list, user);
+  (*line)[AccountFiles::kMembers] = join(list, ",");
 }
 
 }  // namespace ros

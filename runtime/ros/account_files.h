@@ -42,7 +42,8 @@ AccountFiles::Line* find_account(std::vector<AccountFiles::Line>& lines, std::st
 AccountFiles restored(AccountFiles image, const AccountFiles& kept,
                       const std::set<std::string>& dropped);
 
-// Adds `user` to the members of the group; false when there is no such group.
+// Adds `user` to the members of the group; false when it is one already, or there is no such group.
 bool add_member(AccountFiles& files, const std::string& group, const std::string& user);
+void remove_member(AccountFiles& files, const std::string& group, const std::string& user);
 
 }  // namespace ros

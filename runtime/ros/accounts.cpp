@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
 #include "runtime/ros/account_files.h"
+#include "runtime/ros/process.h"
 #include "runtime/ros/ssh_keys.h"
 
 namespace ros {
@@ -23,15 +25,16 @@ constexpr unsigned kFirstUser = 1102;  // after rancher and docker
 constexpr unsigned kFirstSystem = 500;
 
 struct Made {
-  std::string uid, gid, digest;
+  std::string uid, gid, digest, hash;
 };
 using Record = std::map<std::string, Made>;
+using Members = std::set<std::pair<std::string, std::string>>;  // group, account
 
 Record load_record(const fs::path& root) {
   Record record;
   for (const auto& text : split(try_read_file(root / kKept / "configured").value_or(""), '\n')) {
     const auto fields = split(text, ':');
-    if (fields.size() == 4) record[fields[0]] = {fields[1], fields[2], fields[3]};
+    if (fields.size() == 5) record[fields[0]] = {fields[1], fields[2], fields[3], fields[4]};
   }
   return record;
 }
@@ -39,9 +42,23 @@ Record load_record(const fs::path& root) {
 void save_record(const Record& record, const fs::path& root) {
   std::string text;
   for (const auto& [name, made] : record)
-    text += fmt::format("{}:{}:{}:{}\n", name, made.uid, made.gid, made.digest);
-  if (try_read_file(root / kKept / "configured").value_or("") != text)
-    write_file_atomically(root / kKept / "configured", text, 0600);
+    text += fmt::format("{}:{}:{}:{}:{}\n", name, made.uid, made.gid, made.digest, made.hash);
+  write_file_if_changed(root / kKept / "configured", text, 0600);
+}
+
+Members load_members(const fs::path& root) {
+  Members members;
+  for (const auto& text : split(try_read_file(root / kKept / "members").value_or(""), '\n')) {
+    const auto fields = split(text, ':');
+    if (fields.size() == 2) members.emplace(fields[0], fields[1]);
+  }
+  return members;
+}
+
+void save_members(const Members& members, const fs::path& root) {
+  std::string text;
+  for (const auto& [group, name] : members) text += group + ":" + name + "\n";
+  write_file_if_changed(root / kKept / "members", text, 0600);
 }
 
 // "a, b" and [a, b] mean the same.
@@ -109,18 +126,45 @@ Account read_account(const std::string& name, const Value& value) {
   account.system = flag("system", false);
   account.create_home = !account.system && !flag("no_create_home", false);
   // "*" and not "!": sshd refuses every login of an account that has "!".
-  const std::string passwd = text("passwd");
-  if (!passwd.empty()) {
-    account.password = flag("lock_passwd", true) ? "*" : hash_of(passwd);
-  } else if (flag("lock_passwd", false)) {
+  const std::string passwd = text(value.find("hashed_passwd") ? "hashed_passwd" : "passwd");
+  const Value* plain = value.find("plain_text_passwd");
+  if (passwd.empty() && (!plain || plain->text().empty())) {
+    if (flag("lock_passwd", false)) account.password = "*";
+  } else if (flag("lock_passwd", true)) {
     account.password = "*";
+  } else {
+    account.password = passwd.empty() ? plain->text() : hash_of(passwd);
   }
   return account;
+}
+
+// As shadow(5) has it.
+std::string hashed(const std::string& password) {
+  if (password == "*" || password.starts_with('$')) return password;
+  return std::string{trim(capture({"openssl", "passwd", "-6", "-stdin"}, password + "\n"))};
 }
 
 class Maker {
  public:
   Maker(AccountFiles& files, Record& record) : files_(files), record_(record) {}
+
+  const Members& members() const { return members_; }
+
+  // A membership of the image's is not the configuration's.
+  void make_member(const std::string& group, const std::string& name) {
+    if (add_member(files_, group, name)) members_.emplace(group, name);
+  }
+
+  // Passwords that the configuration gave and gives no more, unless they are others by now.
+  void take_back_passwords() {
+    for (auto& [name, made] : record_) {
+      if (made.digest.empty() || with_password_.contains(name)) continue;
+      auto* line = find_account(files_.shadow, name);
+      if (line && sha256((*line)[AccountFiles::kHash]) == made.hash)
+        (*line)[AccountFiles::kHash] = "*";
+      made.digest = made.hash = "";
+    }
+  }
 
   void make_group(const std::string& name) {
     check_name(name);
@@ -136,12 +180,14 @@ class Maker {
     if (!account.home.empty()) line[AccountFiles::kHome] = account.home;
     for (const auto& group : account.groups) {
       make_group(group);
-      add_member(files_, group, account.name);
+      make_member(group, account.name);
     }
     Made& made = record_[account.name];
     made.uid = line[AccountFiles::kUid];
     made.gid = line[AccountFiles::kGid];
-    if (account.password) set_password(account.name, *account.password, made);
+    if (!account.password) return;
+    with_password_.insert(account.name);
+    set_password(account.name, *account.password, made);
   }
 
  private:
@@ -188,12 +234,16 @@ class Maker {
   void set_password(const std::string& name, const std::string& password, Made& made) {
     const std::string digest = sha256(password);
     if (made.digest == digest) return;  // passwd may have changed it since
+    const std::string hash = hashed(password);
     made.digest = digest;
-    if (auto* line = find_account(files_.shadow, name)) (*line)[AccountFiles::kHash] = password;
+    made.hash = sha256(hash);
+    if (auto* line = find_account(files_.shadow, name)) (*line)[AccountFiles::kHash] = hash;
   }
 
   AccountFiles& files_;
   Record& record_;
+  Members members_{};
+  std::set<std::string> with_password_{};
 };
 
 void own(const fs::path& path, unsigned uid, unsigned gid) {
@@ -245,7 +295,7 @@ void make_groups(Maker& maker, AccountFiles& files, const Config& config,
       for (const auto& member : names_of(members)) {
         if (!find_account(files.passwd, member))
           throw Error{fmt::format("{} is no account", member), Error::Kind::input};
-        add_member(files, name, member);
+        maker.make_member(name, member);
       }
     } catch (const Error& error) {
       problems.push_back(located(at, fmt::format("groups: {}: {}", name, error.what())));
@@ -262,6 +312,22 @@ void make_groups(Maker& maker, AccountFiles& files, const Config& config,
     make_map(item);
   }
   make_map(*groups);
+}
+
+// `user` and `password`: the account that upstream's images have for their owner.
+void add_older_form(const Config& config, std::vector<Account>& accounts) {
+  const std::string name = config.text("user", "rancher"), password = config.text("password");
+  if (name == "rancher" && password.empty()) return;
+  auto found = std::ranges::find(accounts, name, &Account::name);
+  if (found == accounts.end()) {
+    Account account{.name = name, .groups = {"docker"}};
+    account.keys = config.texts("ssh_authorized_keys");
+    account.sudo = {"ALL=(ALL) NOPASSWD:ALL"};
+    found = accounts.insert(accounts.end(), std::move(account));
+  }
+  const Value* from = config.find(password.empty() ? "user" : "password");
+  found->position = from->position();
+  if (!password.empty()) found->password = password;
 }
 
 }  // namespace
@@ -285,7 +351,10 @@ std::vector<Account> configured_accounts(const Config& config, std::vector<std::
     }
   };
   const Value* users = config.find("users");
-  if (!users) return accounts;
+  if (!users) {
+    add_older_form(config, accounts);
+    return accounts;
+  }
   if (users->is_scalar()) add_names(*users);
   for (const auto& item : users->items()) {
     if (item.is_scalar()) {
@@ -296,6 +365,7 @@ std::vector<Account> configured_accounts(const Config& config, std::vector<std::
     }
   }
   for (const auto& [name, value] : users->members()) add(name, value);
+  add_older_form(config, accounts);
   return accounts;
 }
 
@@ -304,11 +374,16 @@ void prepare_accounts(const Config& config, std::vector<std::string>& problems,
   const auto accounts = configured_accounts(config, problems);
   Record record = load_record(root);
   AccountFiles files = load_accounts(root / "etc");
-  if (!fs::exists(root / kRestored)) {
+  const Members given = load_members(root);
+  if (fs::exists(root / kRestored)) {
+    for (const auto& [group, name] : given) remove_member(files, group, name);
+  } else {
     std::set<std::string> dropped;
     for (const auto& entry : record) dropped.insert(entry.first);
     for (const auto& account : accounts) dropped.erase(account.name);
-    files = restored(std::move(files), load_accounts(root / kKept), dropped);
+    AccountFiles kept = load_accounts(root / kKept);
+    for (const auto& [group, name] : given) remove_member(kept, group, name);
+    files = restored(std::move(files), kept, dropped);
   }
   Maker maker{files, record};
   std::vector<Account> made;
@@ -322,9 +397,11 @@ void prepare_accounts(const Config& config, std::vector<std::string>& problems,
     }
   }
   make_groups(maker, files, config, problems);
+  maker.take_back_passwords();
   save_accounts(files, root / "etc");
   write_file(root / kRestored, "");
   save_record(record, root);
+  save_members(maker.members(), root);
   write_sudoers(made, root);
   for (const auto& account : made) {
     const auto& line = *find_account(files.passwd, account.name);

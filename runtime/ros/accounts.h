@@ -2,9 +2,11 @@
 // did to accounts on the box (useradd, passwd), kept over a reboot.
 //
 // var/lib/rancher/accounts has the copies of account_files.h and the file `configured`,
-// NAME:UID:GID:DIGEST for each account that the configuration ever made: a name has the
+// NAME:UID:GID:DIGEST:HASH for each account that the configuration ever made: a name has the
 // same number for good, and DIGEST tells a password that is configured anew, which
-// wins, from one that was configured before and has since been changed with passwd.
+// wins, from one that was configured before and has since been changed with passwd; HASH is
+// that of what shadow(5) got. `members`, GROUP:NAME, is who is in a group by the configuration
+// alone.
 #pragma once
 
 #include <optional>
@@ -19,19 +21,21 @@ struct Account {
   std::string name, comment, home, shell, primary_group;
   std::optional<unsigned> uid;
   std::vector<std::string> groups, keys, sudo;
-  std::optional<std::string> password;  // as in shadow(5); "*" is none
+  std::optional<std::string> password;  // as in shadow(5), "*" is none; or the password itself
   bool system = false;
   bool create_home = true;
   Position position;
 };
 
-// `default` stands for rancher, which is always there. An account that is wrong is
+// `default` stands for rancher, which is always there. `user` and `password` of cloud-init's older
+// form are an account too. An account that is wrong is
 // left out and named in `problems`.
 std::vector<Account> configured_accounts(const Config& config, std::vector<std::string>& problems);
 
 // Brings back what was kept (once a boot), then makes the configured accounts: /etc's
 // files, homes, keys, /etc/sudoers.d/cloud-config. An account that the configuration
-// made and no longer has is gone; its folder and its numbers stay.
+// made and no longer has is gone, its folder and its numbers stay; so are a password and a
+// membership that it gave.
 void prepare_accounts(const Config& config, std::vector<std::string>& problems,
                       const fs::path& root = "/");
 

@@ -87,12 +87,11 @@ int get(Arguments arguments) {
   require_key(arguments[0]);
   require_root();
   if (origin) return print_origin(arguments[0]);
-  const Config config = load_config();
-  const Value* value = config.find(arguments[0]);
+  Config config = load_config();
   // Whoever reads over a shoulder or in a log must not get it.
-  if (arguments[0] == "rancher.password") {
-    print("\n");
-  } else if (!value || value->is_null()) {
+  config.tree.erase_path("rancher.password");
+  const Value* value = config.find(arguments[0]);
+  if (!value || value->is_null()) {
     const Key* key = find_key(arguments[0]);
     print(fmt::format("{}\n", nothing(key ? key->type : KeyType::text)));
   } else if (value->is_scalar()) {
@@ -149,11 +148,11 @@ void erase_members(Config& config, std::string_view list,
 }
 
 void erase_secrets(Config& config) {
-  for (const char* key :
-       {"rancher.ssh.keys", "rancher.registry_auths", "rancher.docker.ca_key",
-        "rancher.docker.ca_cert", "rancher.docker.server_key", "rancher.docker.server_cert"})
+  for (const char* key : {"rancher.ssh.keys", "rancher.registry_auths", "rancher.docker.ca_key",
+                          "rancher.docker.ca_cert", "password", "rancher.docker.server_key",
+                          "rancher.docker.server_cert"})
     config.tree.erase_path(key);
-  erase_members(config, "users", {"passwd"});
+  erase_members(config, "users", {"hashed_passwd", "passwd", "plain_text_passwd"});
   erase_members(config, "rancher.network.wifi_networks",
                 {"password", "private_key_passwds", "psk"});
 }

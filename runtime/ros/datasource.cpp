@@ -206,16 +206,16 @@ void save_scripts(const std::vector<std::string>& scripts, const fs::path& root)
   if (scripts.empty()) {
     fs::remove(folder / kScript);
   } else if (scripts.size() == 1) {
-    write_file_atomically(folder / kScript, scripts[0], 0700);
+    write_file_if_changed(folder / kScript, scripts[0], 0700);
   } else {
     // Each runs whatever became of those before it, as each would alone.
     std::string all = "#!/bin/sh\nstatus=0\n";
     for (std::size_t i = 0; i < scripts.size(); ++i) {
       const fs::path file = fs::path{kConfigFolder} / kScripts / std::to_string(i + 1);
-      write_file_atomically(root / file, scripts[i], 0700);
+      write_file_if_changed(root / file, scripts[i], 0700);
       all += fmt::format("/{} || status=$?\n", file.string());
     }
-    write_file_atomically(folder / kScript, all + "exit $status\n", 0700);
+    write_file_if_changed(folder / kScript, all + "exit $status\n", 0700);
   }
 }
 
@@ -236,16 +236,17 @@ void save_parts(const UserData& data, std::vector<std::string>& problems, const 
   const auto [config, scripts] =
       split_user_data(data.text, data.source, fetch ? watched : FetchUrl{}, problems);
   const std::string digest = sha256(data.text);
-  if (!whole && try_read_file(folder / kWhole) == digest) return;
+  const bool known = try_read_file(folder / kWhole) == digest;
+  if (!whole && known) return;
   if (config.empty() && scripts.empty()) return;
-  fs::remove(folder / kWhole);
+  if (!known) fs::remove(folder / kWhole);
   if (!config.empty()) {
-    write_file_atomically(folder / "cloud-config.d" / "boot.yml", config, 0600);
+    write_file_if_changed(folder / "cloud-config.d" / "boot.yml", config, 0600);
   } else if (whole) {
     fs::remove(folder / "cloud-config.d" / "boot.yml");
   }
   if (whole || !scripts.empty()) save_scripts(scripts, root);
-  if (whole) write_file_atomically(folder / kWhole, digest, 0600);
+  if (whole) write_file_if_changed(folder / kWhole, digest, 0600);
 }
 
 // One that somebody wrote by hand is left alone unless the source has a network.
@@ -253,7 +254,7 @@ void save_network(const UserData& data, const fs::path& file) {
   if (!data.network.is_null()) {
     Value tree = Value::map();
     tree.set_path("rancher.network", data.network);
-    write_file_atomically(file, kNetworkHeader + data.source + "\n" + to_yaml(tree), 0600);
+    write_file_if_changed(file, kNetworkHeader + data.source + "\n" + to_yaml(tree), 0600);
   } else if (try_read_file(file).value_or("").starts_with(kNetworkHeader)) {
     fs::remove(file);
   }
@@ -326,7 +327,7 @@ void save_user_data(const UserData& data, std::vector<std::string>& problems, co
       tree.set(name, Value::scalar(text, false));
   }
   tree.set("ssh_keys", Value::texts(metadata.ssh_keys));
-  write_file_atomically(folder / "metadata", to_yaml(tree), 0600);
+  write_file_if_changed(folder / "metadata", to_yaml(tree), 0600);
 }
 
 Metadata load_metadata(const fs::path& root) {
@@ -343,9 +344,11 @@ Metadata load_metadata(const fs::path& root) {
   return metadata;
 }
 
-std::string hostname_of(const Config& config, const Metadata& metadata) {
+std::string hostname_of(const Config& config, const Metadata& metadata, const fs::path& root) {
   std::string name = config.text("hostname");
+  if (name.empty()) name = config.text("fqdn").substr(0, config.text("fqdn").find('.'));
   if (name.empty()) name = metadata.hostname;
+  if (name.empty()) name = trim(try_read_file(root / kDhcpHostname).value_or(""));
   if (name.empty()) name = config.text("rancher.defaults.hostname", "rancher");
   return name;
 }

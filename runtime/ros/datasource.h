@@ -91,7 +91,9 @@ void save_user_data(const UserData& data, std::vector<std::string>& problems,
 
 Metadata load_metadata(const fs::path& root = "/");
 
-// The configured host name, else that of the metadata, else the default.
-std::string hostname_of(const Config& config, const Metadata& metadata);
+inline constexpr const char* kDhcpHostname = "run/ros/dhcp-hostname";  // by `ros dhcp-hook`
+
+// The configured host name, else that of the metadata, of DHCP, the default.
+std::string hostname_of(const Config& config, const Metadata& metadata, const fs::path& root = "/");
 
 }  // namespace ros

@@ -174,7 +174,10 @@ std::vector<std::string> settings_without_effect(const Config& config) {
           Error{fmt::format("{} has no effect: {}", key, reason)}.at(value->position()).what());
     }
   }
-  for (const char* key : {"rancher.bootstrap", "rancher.log", "rancher.restart_services"}) {
+  for (const char* key :
+       {"rancher.bootstrap", "rancher.bootstrap_docker", "rancher.cloud_init_services",
+        "rancher.defaults.docker", "rancher.defaults.network",
+        "rancher.defaults.system_docker_logs", "rancher.log", "rancher.restart_services"}) {
     const Value* value = config.find(key);
     // rancher.debug sets the second one.
     if (!value || !says_something(*value) ||
@@ -182,6 +185,17 @@ std::vector<std::string> settings_without_effect(const Config& config) {
       continue;
     lines.emplace_back(Error{fmt::format("{} has no effect", key)}.at(value->position()).what());
   }
+  if (const Value* state = config.find("rancher.state"))
+    for (const auto& [name, value] : state->members())
+      if (is_of_users(value) && says_something(value))
+        lines.emplace_back(
+            Error{fmt::format("rancher.state.{} has no effect here: this file lies on "
+                              "the state, which it should find",
+                              name)}
+                .at(value.position())
+                .hint("say it on the kernel's command line (ros os append), or on the "
+                      "partition RANCHER_OEM")
+                .what());
   return lines;
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/ros/mounts.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/magic.h>
 #include <sys/statfs.h>
@@ -183,14 +184,14 @@ void mount_all(const Config& config, MountStage stage, std::vector<std::string>&
   const auto entries = mounts_of(config, wrong);
   if (!network) problems.insert(problems.end(), wrong.begin(), wrong.end());
   if (entries.empty()) return;
-  std::string done = try_read_file(kMounted).value_or("");
   for (const auto& entry : entries) {
     const std::string name = (entry.swap() ? entry.device : entry.folder) + "\n";
-    if (entry.network() != network || ("\n" + done).find("\n" + name) != done.npos) continue;
+    const std::string done = "\n" + try_read_file(kMounted).value_or("");
+    if (entry.network() != network || done.find("\n" + name) != done.npos) continue;
     try {
       if (!wait_for_device(entry)) continue;
       mount_one(entry);
-      done += name;
+      write_all(open_file(kMounted, O_WRONLY | O_CREAT | O_APPEND, 0644).get(), name);
     } catch (const Error& error) {
       problems.emplace_back(
           Error{fmt::format("mounts: {}", error.what())}.at(entry.position).what());
@@ -200,7 +201,6 @@ void mount_all(const Config& config, MountStage stage, std::vector<std::string>&
                                 .what());
     }
   }
-  write_file(kMounted, done);
 }
 
 std::uint64_t swap_size(const Config& config, std::uint64_t memory, std::uint64_t free) {
@@ -226,12 +226,13 @@ void make_swap(const Config& config, std::vector<std::string>& problems) {
     ::sysinfo(&info);
     if (::statvfs(file.parent_path().c_str(), &disk) != 0)
       throw Error::from_errno("cannot read " + file.parent_path().string());
+    boost::system::error_code absent;
+    const auto own = fs::file_size(file, absent);
     const auto size = swap_size(config, std::uint64_t{info.totalram} * info.mem_unit,
-                                std::uint64_t{disk.f_bavail} * disk.f_frsize);
+                                std::uint64_t{disk.f_bavail} * disk.f_frsize + (absent ? 0 : own));
     const std::string swaps = "\n" + try_read_file("/proc/swaps").value_or("");
     if (size == 0 || swaps.find("\n" + file.string() + " ") != swaps.npos) return;
-    boost::system::error_code absent;
-    const bool make = fs::file_size(file, absent) != size || absent;
+    const bool make = absent || own != size;
     try {
       if (make) {
         fs::remove(file);

@@ -21,9 +21,10 @@ namespace {
 constexpr const char* kTimeSources = "/run/ros/chrony";
 
 // A name from DHCP counts only when nobody has given one.
-void take_hostname(const Config& config, const std::string& name) {
-  if (!is_host_name(name) || !config.text("hostname").empty() || !load_metadata().hostname.empty())
-    return;
+void take_hostname(const Config& config, const std::string& given) {
+  if (!is_host_name(given)) return;
+  write_file_if_changed(fs::path{"/"} / kDhcpHostname, given);
+  const std::string name = hostname_of(config, load_metadata());
   if (trim(try_read_file("/etc/hostname").value_or("")) != name) apply_hostname(name);
 }
 

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <functional>
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
@@ -44,11 +45,13 @@ bool is_mount(const fs::path& path) {
          (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
+std::string text_of(const Value& entry, const char* key) {
+  const Value* member = entry.find(key);
+  return member ? member->text() : std::string{};
+}
+
 void write_one(const Value& entry, const fs::path& root) {
-  const auto text = [&](const char* key) {
-    const Value* member = entry.find(key);
-    return member ? member->text() : std::string{};
-  };
+  const auto text = [&](const char* key) { return text_of(entry, key); };
   const std::string path = text("path");
   if (!path.starts_with('/')) throw Error{"path must begin with /", Error::Kind::input};
   unsigned mode = 0644;
@@ -72,9 +75,31 @@ void write_one(const Value& entry, const fs::path& root) {
   } else {
     write_file_atomically(target, content, mode);
   }
-  if (::chmod(target.c_str(), mode) != 0) throw Error::from_errno("chmod " + path);
   if (user != kKeepOwner || group != kKeepOwner) {
     if (::chown(target.c_str(), user, group) != 0) throw Error::from_errno("chown " + path);
+  }
+  // Last, for a new owner costs a program its setuid bit.
+  if (::chmod(target.c_str(), mode) != 0) throw Error::from_errno("chmod " + path);
+}
+
+std::string container_of_file(const Value& entry) {
+  const std::string name = text_of(entry, "container");
+  return name.empty() ? "console" : name;
+}
+
+void write_chosen(const Config& config, const std::function<bool(const Value& entry)>& chosen,
+                  std::vector<std::string>& problems, const fs::path& root) {
+  const Value* list = config.find("write_files");
+  if (!list) return;
+  for (const auto& entry : list->items()) {
+    if (!chosen(entry)) continue;
+    try {
+      write_one(entry, root);
+    } catch (const std::exception& error) {
+      const auto& at = entry.position();
+      problems.push_back(fmt::format("{}:{}:{}: write_files {}: {}", at.file, at.line, at.column,
+                                     text_of(entry, "path"), error.what()));
+    }
   }
 }
 
@@ -89,20 +114,28 @@ std::string sysctl_path(std::string name) {
 
 }  // namespace
 
+std::string hosts_with(const std::string& name, std::string_view hosts) {
+  auto lines = split(trim(hosts), '\n');
+  std::erase_if(lines, [](const std::string& line) {
+    const auto fields = words(line);
+    return fields.empty() || fields[0] == "127.0.1.1";
+  });
+  lines.push_back("127.0.1.1\t" + name);
+  return join(lines, "\n") + "\n";
+}
+
 // The name comes last: whoever sees it can look it up.
 void apply_hostname(const std::string& name) {
-  write_file("/etc/hosts", fmt::format("127.0.0.1\tlocalhost\n"
-                                       "::1\tlocalhost ip6-localhost ip6-loopback\n"
-                                       "127.0.1.1\t{}\n",
-                                       name));
+  write_file("/etc/hosts", hosts_with(name, try_read_file("/etc/hosts").value_or("")));
   write_file("/etc/hostname", name + "\n");
   if (::sethostname(name.data(), name.size()) != 0)
     throw Error::from_errno("set host name " + name);
 }
 
-void apply_sysctl(const Config& config, std::vector<std::string>& problems) {
+std::vector<std::string> apply_sysctl(const Config& config) {
+  std::vector<std::string> problems;
   const Value* map = config.find("rancher.sysctl");
-  if (!map) return;
+  if (!map) return problems;
   for (const auto& [name, value] : map->members()) {
     const std::string path = sysctl_path(name);
     const std::string line = value.text() + "\n";
@@ -116,6 +149,7 @@ void apply_sysctl(const Config& config, std::vector<std::string>& problems) {
             .at(value.position())
             .what());
   }
+  return problems;
 }
 
 void load_modules(const Config& config, std::vector<std::string>& problems) {
@@ -143,23 +177,31 @@ void bring_up_loopback() {
   ::ioctl(socket.get(), SIOCSIFFLAGS, &request);
 }
 
+std::set<std::string> containers_with_files(const Config& config) {
+  std::set<std::string> names;
+  if (const Value* list = config.find("write_files"))
+    for (const auto& entry : list->items()) names.insert(container_of_file(entry));
+  return names;
+}
+
+void write_docker_files(const Config& config, const fs::path& root) {
+  const std::string own = config.text("rancher.docker.config_file", kDaemonJson);
+  std::vector<std::string> said_by_the_console;
+  write_chosen(
+      config,
+      [&](const Value& entry) {
+        const std::string path = text_of(entry, "path");
+        return container_of_file(entry) == "console" &&
+               (path == own || path.starts_with("/etc/docker/"));
+      },
+      said_by_the_console, root);
+}
+
 void write_files(const Config& config, const std::string& container,
                  std::vector<std::string>& problems, const fs::path& root) {
-  const Value* list = config.find("write_files");
-  if (!list) return;
-  for (const auto& entry : list->items()) {
-    const Value* where = entry.find("container");
-    const std::string wanted = where && !where->text().empty() ? where->text() : "console";
-    if (wanted != container) continue;
-    try {
-      write_one(entry, root);
-    } catch (const std::exception& error) {
-      const Value* path = entry.find("path");
-      const auto& at = entry.position();
-      problems.push_back(fmt::format("{}:{}:{}: write_files {}: {}", at.file, at.line, at.column,
-                                     path ? path->text() : "", error.what()));
-    }
-  }
+  write_chosen(
+      config, [&](const Value& entry) { return container_of_file(entry) == container; }, problems,
+      root);
 }
 
 std::string decode_content(const std::string& content, const std::string& encoding) {

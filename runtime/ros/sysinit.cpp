@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
+#include <mutex>
 #include <set>
 #include <thread>
 
@@ -18,6 +20,7 @@
 #include "runtime/ros/azure_report.h"
 #include "runtime/ros/catalogue.h"
 #include "runtime/ros/chosen.h"
+#include "runtime/ros/commands.h"
 #include "runtime/ros/console.h"
 #include "runtime/ros/datasource.h"
 #include "runtime/ros/docker_settings.h"
@@ -30,6 +33,7 @@
 #include "runtime/ros/swap.h"
 #include "runtime/ros/system_docker.h"
 #include "runtime/ros/upgrade.h"
+#include "runtime/ros/user_docker.h"
 #include "runtime/ros/verbs.h"
 #include "runtime/ros/watch.h"
 
@@ -37,6 +41,7 @@ namespace ros {
 namespace {
 
 constexpr int kNoAddressAfterMs = 20'000;
+constexpr int kNoIpv4Ms = 10'000;   // after the first address of IPv6
 constexpr int kServiceSeconds = 5;  // to end in
 constexpr std::chrono::seconds kReportTime{30};
 constexpr std::chrono::seconds kLongestPause{30};
@@ -50,7 +55,11 @@ Config configure(std::optional<UserData>& data, std::vector<std::string>& proble
   data = fetch_local_user_data(config, problems);
   if (data) {
     log::info("configuration from " + data->source);
-    save_user_data(*data, problems);
+    try {
+      save_user_data(*data, problems);
+    } catch (const std::exception& error) {  // a full state: what it brought before still counts
+      problems.emplace_back(error.what());
+    }
     const std::string before = daemon_settings(config, Dockerd::system);
     config = load_config();
     if (daemon_settings(config, Dockerd::system) != before) restart_system_docker();
@@ -87,6 +96,58 @@ bool has_ipv4(const std::vector<Address>& all) {
   });
 }
 
+void add(std::vector<std::string>& all, std::vector<std::string> more) {
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
+// Of image, OEM partition and command line, init has run them before the state was there.
+void run_bootcmd_of_users(const Config& config) {
+  const Value* list = config.find("bootcmd");
+  if (list && is_of_users(*list)) run_commands(config, "bootcmd", OnFailure::go_on);
+}
+
+// For init, which knows no YAML.
+void note_shutdown_timeout(const Config& config) {
+  write_file("/run/ros/shutdown-timeout",
+             fmt::format("{}\n", config.integer("rancher.shutdown_timeout", 60)));
+}
+
+// A server may take its time, and nothing waits for it.
+void mount_network(const Config& config) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock{one_at_a_time};
+  std::vector<std::string> problems;
+  mount_all(config, MountStage::network, problems);
+  for (const auto& problem : problems) announce_error(problem);
+}
+
+// What nobody waits for.
+void prepare_disks(const Config& config) {
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock{one_at_a_time};
+  std::vector<std::string> problems;
+  make_swap(config, problems);
+  grow_configured(config, problems);
+  for (const auto& problem : problems) announce_error(problem);
+}
+
+// Services that run by what `before` said and are something else now.
+std::set<std::string> changed_services(const Config& before, const Config& now) {
+  std::vector<std::string> ignored;
+  const auto as_text = [&](const Config& config) {
+    std::map<std::string, std::string> all;
+    for (const auto& service : running_services(config, ignored))
+      all[service.name] = create_body(service.spec) + to_yaml(service.files);
+    return all;
+  };
+  const auto old = as_text(before);
+  std::set<std::string> changed;
+  for (const auto& [name, text] : as_text(now))
+    if (const auto found = old.find(name); found != old.end() && found->second != text)
+      changed.insert(name);
+  return changed;
+}
+
 // Keeps what came, and starts anew what has already used what was there before.
 void apply_user_data(const UserData& data, const FetchUrl& fetch,
                      std::vector<std::string>& problems) {
@@ -102,13 +163,33 @@ void apply_user_data(const UserData& data, const FetchUrl& fetch,
   if (differs(Dockerd::system)) restart_system_docker();
   if (network_of(config) != network_of(before)) docker.restart("network", kServiceSeconds);
   if (saved_user_data() == others) return;
+  run_bootcmd_of_users(config);
+  note_shutdown_timeout(config);
+  load_modules(config, problems);
+  add(problems, apply_sysctl(config));
   mount_all(config, MountStage::boot, problems);
-  mount_all(config, MountStage::network, problems);
-  if (differs(Dockerd::user)) docker.restart("docker", kServiceSeconds);
   apply_hostname(hostname_of(config, load_metadata()));
+  auto changed = changed_services(before, config);
+  const auto json = [&] { return user_docker_config(config, true); };
+  const std::string json_before = json();
+  write_docker_files(config);
+  if (differs(Dockerd::user) || json() != json_before) changed.insert("docker");
+  if (config.texts("rancher.ntp.servers") != before.texts("rancher.ntp.servers"))
+    changed.insert("ntp");
+  changed.erase("network");
+  changed.erase("console");
+  for (const auto& name : changed) {
+    try {
+      service_verb({"restart", "-t", std::to_string(kServiceSeconds), name});
+    } catch (const std::exception& error) {
+      problems.emplace_back(error.what());
+    }
+  }
   fs::remove(kConsoleDone);
   docker.restart(container_of("console", config), kServiceSeconds);
   request_reload();
+  std::thread{mount_network, config}.detach();
+  std::thread{prepare_disks, config}.detach();
 }
 
 // A console and an engine that the configuration chooses and system Docker did not have.
@@ -117,9 +198,7 @@ void fetch_what_is_chosen() {
 }
 
 // What only the network has, once there is an address: a metadata service, or
-// what the user-data of a disk includes. The network, mounts, settings of both Dockers, the host
-// name, services that are new and all that the console does (keys, files, commands) count at once,
-// the rest from the next boot on.
+// what the user-data of a disk includes. It counts at once.
 void configure_by_network(const std::optional<UserData>& local) {
   std::vector<std::string> problems;
   const Config config = load_config();
@@ -135,6 +214,16 @@ void configure_by_network(const std::optional<UserData>& local) {
   for (const auto& problem : problems) announce_error(problem);
 }
 
+// Metadata services have an IPv4 address; who asks only others, or has no IPv4, may ask them
+// without.
+void use_network(bool ask, const std::optional<UserData>& local) {
+  if (ask) {
+    watch_addresses(kNoIpv4Ms, [] { return !has_ipv4(addresses()); });
+    configure_by_network(local);
+  }
+  fetch_what_is_chosen();
+}
+
 // agetty shows /etc/issue and follows the \4 and \6 in it by itself.
 void write_issue() {
   std::string text = fmt::format("RancherOS {} \\n \\l\n", ROSBUILD_VERSION);
@@ -145,13 +234,7 @@ void write_issue() {
     text += fmt::format("{}: \\4{{{}}} \\6{{{}}}\n", last, last, last);
   }
   text += "\n";
-  if (try_read_file("/etc/issue") != text) write_file_atomically("/etc/issue", text);
-}
-
-void mount_network(const Config& config) {
-  std::vector<std::string> problems;
-  mount_all(config, MountStage::network, problems);
-  for (const auto& problem : problems) announce_error(problem);
+  write_file_if_changed("/etc/issue", text);
 }
 
 // Archives may be large: they wait for user Docker, and only rancher.preload_wait makes the box
@@ -159,14 +242,6 @@ void mount_network(const Config& config) {
 void preload_user_images() {
   std::vector<std::string> problems;
   load_archives(fs::path{kPreloadFolder} / "docker", kUserDocker, problems);
-  for (const auto& problem : problems) announce_error(problem);
-}
-
-// What nobody waits for.
-void prepare_disks(const Config& config) {
-  std::vector<std::string> problems;
-  make_swap(config, problems);
-  grow_configured(config, problems);
   for (const auto& problem : problems) announce_error(problem);
 }
 
@@ -266,11 +341,13 @@ int sysinit_verb(const Arguments&) {
   } catch (const Error& error) {
     problems.emplace_back(error.what());
   }
-  // For init, which knows no YAML.
-  write_file("/run/ros/shutdown-timeout",
-             fmt::format("{}\n", config.integer("rancher.shutdown_timeout", 60)));
+  note_shutdown_timeout(config);
+  if (!restarted) run_bootcmd_of_users(config);
   mount_all(config, MountStage::boot, problems);  // user Docker may be kept on one
-  apply_sysctl(config, problems);                 // for all that starts from here on
+  load_modules(config, problems);
+  // For all that starts from here on; some come with modules that are still being loaded.
+  const bool set_again = !apply_sysctl(config).empty();
+  if (!restarted) write_docker_files(config);
   stage("mounts");
   auto services = services_on_this_box(config, problems);
   const bool ahead = !restarted && may_start_ahead(services);
@@ -289,15 +366,15 @@ int sysinit_verb(const Arguments&) {
               std::set<std::string>{problems.begin(), problems.end()}}
       .detach();
 
-  load_modules(config, problems);  // beside the engine, which is starting
   std::thread{prepare_disks, config}.detach();
   if (!restarted) {
     for (const auto& problem : problems) announce_error(problem);
   }
   write_issue();
 
-  stage("modules");
   wait_for_engine(kUserDocker);
+  if (set_again)
+    for (const auto& problem : apply_sysctl(config)) announce_error(problem);
   stage("user Docker");
   if (!restarted) {
     if (config.flag("rancher.preload_wait")) preload_user_images();
@@ -315,25 +392,17 @@ int sysinit_verb(const Arguments&) {
     watch_addresses(kNoAddressAfterMs, [&] { return !(connected = !addresses().empty()); });
     if (!connected) announce("rancheros: no network address yet; the network service keeps trying");
   }
-  bool ask_network =
+  const bool ask_network =
       !restarted && (local ? needs_network(local->text) : has_network_sources(config));
   bool announced = connected && !restarted;
-  bool mount_by_network = true;
-  bool fetch_choices = true;
+  bool first_address = true;
   auto known = announced ? addresses() : std::vector<Address>{};
   watch_addresses(-1, [&] {
     const auto now = addresses();
-    if (mount_by_network && !now.empty()) {
-      mount_by_network = false;
-      std::thread{mount_network, config}.detach();  // a server may take its time
-    }
-    if (ask_network && has_ipv4(now)) {
-      ask_network = false;
-      configure_by_network(local);
-    }
-    if (fetch_choices && !now.empty()) {
-      fetch_choices = false;
-      std::thread{fetch_what_is_chosen}.detach();
+    if (first_address && !now.empty()) {
+      first_address = false;
+      std::thread{mount_network, config}.detach();
+      std::thread{use_network, ask_network, local}.detach();
     }
     for (const auto& address : now) {
       if (std::find(known.begin(), known.end(), address) == known.end() && !restarted) {

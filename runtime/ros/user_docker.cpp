@@ -22,6 +22,7 @@
 #include "runtime/ros/docker_settings.h"
 #include "runtime/ros/head_start.h"
 #include "runtime/ros/process.h"
+#include "runtime/ros/settings.h"
 #include "runtime/ros/tls.h"
 #include "runtime/ros/verbs.h"
 #include "runtime/ros/watch.h"
@@ -33,8 +34,6 @@ namespace {
 constexpr const char* kSystemLayers = "/var/lib/system-docker/overlay2";
 constexpr int kPriority = -10;  // a nice value
 constexpr const char* kOwnHost = "unix:///run/docker.sock";
-// A file that people may write; rancher.docker counts more.
-constexpr const char* kDaemonJson = "/etc/docker/daemon.json";
 
 // containerd runs on the host, and so do the runtimes it starts: every path of
 // a container (-v /any/where, its root) is taken there. The daemon therefore

@@ -157,11 +157,29 @@ TEST_CASE("datasource: EC2 with tokens, then DigitalOcean, both at 169.254.169.2
   service.put("/latest/meta-data/hostname", "given.example.internal");
   service.put("/latest/user-data",
               "#cloud-config\nruncmd:\n  - echo ran > /etc/ran\n"
-              "rancher: {docker: {registry_mirror: ['http://192.0.2.9:5000']}}\n");
+              "bootcmd: [echo early > /run/early]\n"
+              "swap: {size: 16M}\n"
+              "write_files:\n"
+              "  - {path: /etc/docker/daemon.json, content: '{\"labels\": [\"by=file\"]}'}\n"
+              "  - {path: /etc/by-ntp, content: x, container: ntp}\n"
+              "rancher:\n"
+              "  docker: {registry_mirror: ['http://192.0.2.9:5000']}\n"
+              "  modules: [ip_vs]\n"
+              "  shutdown_timeout: 50\n"
+              "  sysctl: {net.ipv4.vs.conntrack: '1'}\n");
   guest.expect_ready();
   CHECK(guest.run("hostname") == "given.example.internal");
   await(guest, "[ -s /etc/ran ]");
+  const auto check_all = [&] {
+    CHECK(guest.run("cat /proc/sys/net/ipv4/vs/conntrack /run/early /run/ros/shutdown-timeout") ==
+          "1\nearly\n50");
+    await(guest, "grep -q ^/var/lib/rancher/swap /proc/swaps");
+    await(guest, "sudo -n system-docker exec ntp test -e /etc/by-ntp");
+    CHECK(guest.run("docker info -f '{{.RegistryConfig.Mirrors}} {{.Labels}}'") ==
+          "[http://192.0.2.9:5000/] [by=file]");
+  };
   await(guest, "docker info -f '{{.RegistryConfig.Mirrors}}' | grep -qF http://192.0.2.9:5000");
+  check_all();
   for (const auto& request : service.requests()) {
     INFO(request);
     if (request.find(" /latest/") == request.npos) continue;  // DigitalOcean's, asked beside it
@@ -181,6 +199,7 @@ TEST_CASE("datasource: EC2 with tokens, then DigitalOcean, both at 169.254.169.2
   await(guest, "[ \"$(hostname)\" = droplet ]");
   await_address(guest, "eth1", "192.0.2.6/24");
   CHECK_THAT(guest.run("ip route show default"), Catch::Contains("via 169.254.169.2 dev eth0"));
+  check_all();  // what is kept counts from the start
 }
 
 TEST_CASE("datasource: GCE found by `*`, Azure with its report, Packet with its bond",

@@ -283,13 +283,19 @@ TEST_CASE("image: Hyper-V's VHDX, OVMF, AHCI, by NoCloud", "[boot][matrix]") {
 TEST_CASE("image: Proxmox's qcow2, virtio-scsi, by its cloud-init drive", "[boot][matrix]") {
   Box box{{"proxmoxve", "rancheros.qcow2", "qcow2", Bus::virtio_scsi}};
   box.add_cd("cidata",
-             {{"meta-data", "local-hostname: proxmox\n"}, {"user-data", nocloud_user_data(box)}});
+             {{"meta-data", "local-hostname: proxmox\n"},
+              {"user-data", nocloud_user_data(box) +
+                                "manage_etc_hosts: true\nfqdn: proxmox.example\nuser: owner\n"
+                                "password: $5$salt$NoSuchHash\nchpasswd:\n  expire: False\n"
+                                "users:\n  - default\npackage_upgrade: true\n"}});
   const fs::path socket = box.folder.path() / "agent";
   box.add({"-device", "virtio-serial-pci", "-chardev",
            "socket,id=agent,server=on,wait=off,path=" + socket.string(), "-device",
            "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"});
   Guest guest{box.machine};
   check_served(guest, box, "proxmox");
+  CHECK(guest.root("grep -o '^owner:[^:]*' /etc/shadow; id -nG owner") ==
+        "owner:$5$salt$NoSuchHash\nowner docker");
   CHECK_THAT(ask_agent(socket, "guest-network-get-interfaces"), Catch::Contains("\"eth0\""));
   ask_agent(socket, "guest-shutdown");
   guest.expect_off(seconds{180});

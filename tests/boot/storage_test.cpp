@@ -93,7 +93,11 @@ TEST_CASE(
   const fs::path key = dir.path() / "key";
   make_key(key);
   auto machine = netbooted("storage-b2d", "rancher.state.dev=LABEL=RANCHER_STATE");
-  machine.disks = {{.path = docker_machine_disk(dir.path(), key), .bus = Bus::virtio}};
+  machine.disks = {{.path = docker_machine_disk(dir.path(), key), .bus = Bus::virtio},
+                   {.path = make_cd(dir.path(), "cidata",
+                                    {{"meta-data", "instance-id: box\n"},
+                                     {"user-data", "#cloud-config\nhostname: by-cd\n"}}),
+                    .bus = Bus::cdrom}};
   machine.key = key;
   Guest guest{machine};
   guest.expect("formatting /dev/vda for the state, as docker-machine asks", seconds{300});
@@ -110,7 +114,7 @@ TEST_CASE(
   guest.disconnect();
   guest.expect("error: state: /dev/vda is full", seconds{300});
   guest.expect_ready();
-  CHECK(guest.run("cat /var/lib/rancher/kept") == "kept");
+  CHECK(guest.run("cat /var/lib/rancher/kept; hostname") == "kept\nby-cd");
   guest.root("rm /var/lib/docker/filled");
   guest.reboot();
   CHECK(guest.run("findmnt -n -o SOURCE /var/lib/system-docker") ==

@@ -70,8 +70,9 @@ TEST_CASE("a mistake that may have cost a key is no consent to its default") {
   }
   for (const char* doubtful :
        {"rancher: {upgrade: {keys: {a: b}}}\n", "rancher: {upgrade: {keys: [[k]]}}\n",
-        "rancher: {upgrade: {key: k}}\n", "rancher: {upgrade: [k]}\n", "rancher: [upgrade]\n",
-        "rancher: {upgrade: {keys: [k}\n", "just words\n"}) {
+        "rancher: {upgrade: {keys: [k, [l]]}}\n", "rancher: {upgrade: {key: k}}\n",
+        "rancher: {upgrade: [k]}\n", "rancher: [upgrade]\n", "rancher: {upgrade: {keys: [k}\n",
+        "just words\n"}) {
     CAPTURE(doubtful);
     CHECK_THROWS_WITH(require_whole(doubtful),
                       Catch::Matchers::Contains("what rancher.upgrade says is not known") &&

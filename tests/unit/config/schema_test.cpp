@@ -77,6 +77,39 @@ TEST_CASE("lists of commands take texts and lists") {
   CHECK_FALSE(bad.find("runcmd"));
 }
 
+TEST_CASE("of a list or map that is wrong in part the rest stays") {
+  Value tree = parse_yaml(
+      "ssh_authorized_keys:\n"
+      "  - ssh-ed25519 A\n"
+      "  -\n"
+      "  - ssh-ed25519 B\n"
+      "runcmd: [touch /a, {echo foo: bar}, [touch, /b]]\n"
+      "mounts: [[/dev/sda1, /mnt], {a: b}]\n"
+      "rancher:\n"
+      "  environment: {A: 1, B: [2]}\n"
+      "  services_include: {x: true, y: perhaps}\n"
+      "  docker: {environment: [A=1, [B]], insecure_registry: [[r]]}\n",
+      "c.yml");
+  const auto problems = problems_of(tree);
+  REQUIRE(problems.size() == 7);
+  // Of nothing at all the parser gives the place of what follows.
+  CHECK(problems[0] == "c.yml:4:3: ssh_authorized_keys[1] must be a text");
+  CHECK(problems[1] == "c.yml:5:20: runcmd[1] must be a text or a list of texts");
+  CHECK(problems[2] == "c.yml:6:29: mounts[1] must be a list of texts");
+  CHECK(problems[3] == "c.yml:8:23: rancher.environment.B must be a text");
+  CHECK(problems[4] == "c.yml:9:31: rancher.services_include.y must be true or false");
+  CHECK(problems[5] == "c.yml:10:31: rancher.docker.environment[1] must be a text");
+  CHECK(problems[6] == "c.yml:10:57: rancher.docker.insecure_registry[0] must be a text");
+  CHECK(tree.find("ssh_authorized_keys")->as_texts() ==
+        std::vector<std::string>{"ssh-ed25519 A", "ssh-ed25519 B"});
+  CHECK(tree.find("runcmd")->items().size() == 2);
+  CHECK(tree.find("mounts")->items().size() == 1);
+  CHECK(tree.find_path("rancher.environment")->members().size() == 1);
+  CHECK(tree.find_path("rancher.services_include")->members().size() == 1);
+  CHECK(tree.find_path("rancher.docker.environment")->items().size() == 1);
+  CHECK_FALSE(tree.find_path("rancher.docker.insecure_registry"));
+}
+
 TEST_CASE("keys are found by path") {
   REQUIRE(find_key("rancher.network.interfaces.eth0.dhcp"));
   CHECK(find_key("rancher.network.interfaces.eth0.dhcp")->type == KeyType::boolean);

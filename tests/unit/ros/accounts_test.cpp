@@ -106,6 +106,68 @@ TEST_CASE("accounts: a password changed on the box stays until another one is co
   CHECK(line(files.shadow, "a").starts_with("a:$6$two:"));
 }
 
+TEST_CASE("accounts: what the configuration gave goes with it, what was given by hand stays") {
+  Box box;
+  const std::string rights =
+      "groups: [{ops: [rancher]}]\n"
+      "users: [{name: a, groups: docker, lock_passwd: false, passwd: $6$one},\n"
+      "        {name: b, lock_passwd: false, passwd: $6$two},\n"
+      "        {name: rancher, groups: sudo, lock_passwd: false, passwd: $6$three}]\n";
+  auto files = box.boot(rights);
+  CHECK(line(files.group, "docker") == "docker:x:1101:a");
+  CHECK(line(files.group, "sudo") == "sudo:x:27:rancher");
+  AccountFiles by_hand = files;
+  add_member(by_hand, "sudo", "a");
+  save_accounts(by_hand, box.folder.path() / "etc");
+  box.change_password("b", "$y$changed");
+  files = box.boot("users: [a, b]\n");
+  CHECK(box.problems.empty());
+  CHECK(line(files.group, "docker") == "docker:x:1101:");
+  CHECK(line(files.group, "sudo") == "sudo:x:27:rancher,a");  // the image's, and that by hand
+  CHECK(line(files.group, "ops").ends_with(":"));
+  CHECK(line(files.shadow, "a").starts_with("a:*:"));
+  CHECK(line(files.shadow, "b").starts_with("b:$y$changed:"));
+  CHECK(line(files.shadow, "rancher").starts_with("rancher:*:"));
+  files = box.boot(rights);
+  CHECK(line(files.group, "docker") == "docker:x:1101:a");
+  CHECK(line(files.shadow, "a").starts_with("a:$6$one:"));
+  std::vector<std::string> problems;
+  Config later;  // in the same boot
+  add_layer(later, "users: [a]\n", "c.yml");
+  prepare_accounts(later, problems, box.folder.path());
+  files = load_accounts(box.folder.path() / "etc");
+  CHECK(line(files.group, "docker") == "docker:x:1101:");
+  CHECK(line(files.shadow, "a").starts_with("a:*:"));
+}
+
+TEST_CASE("accounts: as Proxmox describes the owner of a machine") {
+  Box box;
+  auto files = box.boot(
+      "#cloud-config\n"
+      "hostname: node\nmanage_etc_hosts: true\nfqdn: node.example\n"
+      "user: eve\npassword: $5$hash\n"
+      "ssh_authorized_keys:\n  - ssh-ed25519 K eve\n"
+      "chpasswd:\n  expire: False\nusers:\n  - default\npackage_upgrade: true\n");
+  CHECK(box.problems.empty());
+  CHECK(line(files.shadow, "eve").starts_with("eve:$5$hash:"));
+  CHECK(line(files.group, "docker") == "docker:x:1101:eve");
+  const auto& root = box.folder.path();
+  CHECK(read_file(root / "home/eve/.ssh/authorized_keys").find("ssh-ed25519 K eve\n") !=
+        std::string::npos);
+  CHECK(read_file(root / "etc/sudoers.d/cloud-config") == "eve ALL=(ALL) NOPASSWD:ALL\n");
+  // Without a user it is rancher's password; in clear it is hashed, once.
+  files = box.boot(
+      "password: secret\nusers: [{name: p, lock_passwd: false,"
+      " plain_text_passwd: open}, {name: h, lock_passwd: false, hashed_passwd: $6$h}]");
+  const std::string first = line(files.shadow, "rancher");
+  CHECK(first.starts_with("rancher:$6$"));
+  CHECK(first.find("secret") == std::string::npos);
+  CHECK(line(files.shadow, "p").starts_with("p:$6$"));
+  CHECK(line(files.shadow, "h").starts_with("h:$6$h:"));
+  files = box.boot("password: secret\n");
+  CHECK(line(files.shadow, "rancher") == first);
+}
+
 TEST_CASE("accounts: the password of one boot is not kept, however often it is set") {
   Box box;
   const std::string mine = "rancher:$y$mine:1:0:99999:7:::";

@@ -106,6 +106,11 @@ TEST_CASE("docker settings: what a daemon does not heed is said with its place")
             config_of("rancher: {debug: true, log: true, restart_services: [a], bootstrap: {}}")) ==
         Texts{"c.yml:1:35: rancher.restart_services has no effect"});
   CHECK(settings_without_effect(config_of("rancher: {log: true}")).size() == 1);
+  CHECK(settings_without_effect(config_of("rancher: {state: {required: true}}")).empty());
+  Config of_users;
+  add_layer(of_users, "rancher: {state: {required: true}}",
+            "/var/lib/rancher/conf/cloud-config.yml");
+  CHECK(settings_without_effect(of_users).size() == 1);
 }
 
 TEST_CASE("docker settings: system Docker gets its own over what the image has") {

@@ -2,6 +2,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -220,6 +221,33 @@ write_files:
   CHECK(fs::exists(root.path() / "h"));
 }
 
+TEST_CASE("write_files: what user Docker reads is written before it starts") {
+  TempDir root;
+  const std::string text =
+      "write_files:\n"
+      "  - {path: /etc/docker/daemon.json, content: '{}'}\n"
+      "  - {path: /etc/docker/certs.d/r/ca.crt, content: c}\n"
+      "  - {path: /etc/docker/other, content: x, container: ntp}\n"
+      "  - {path: /etc/motd, content: hello}\n"
+      "  - {path: /opt/own.json, content: own}\n";
+  write_docker_files(config_of(text), root.path());
+  CHECK(read_file(root.path() / "etc/docker/daemon.json") == "{}");
+  CHECK(read_file(root.path() / "etc/docker/certs.d/r/ca.crt") == "c");
+  for (const char* absent : {"etc/docker/other", "etc/motd", "opt/own.json"})
+    CHECK_FALSE(fs::exists(root.path() / absent));
+  write_docker_files(config_of(text + "rancher: {docker: {config_file: /opt/own.json}}\n"),
+                     root.path());
+  CHECK(read_file(root.path() / "opt/own.json") == "own");
+}
+
+TEST_CASE("/etc/hosts keeps what people wrote when the name changes") {
+  const std::string hosts = "127.0.0.1\tlocalhost\n127.0.1.1\told\n192.0.2.1 server # mine\n";
+  const std::string named = hosts_with("box", hosts);
+  CHECK(named == "127.0.0.1\tlocalhost\n192.0.2.1 server # mine\n127.0.1.1\tbox\n");
+  CHECK(hosts_with("box", named) == named);
+  CHECK(hosts_with("box", "") == "127.0.1.1\tbox\n");
+}
+
 TEST_CASE("write_files writes into a file that is a mount of its own") {
   TempDir root;
   const fs::path hosts = root.path() / "etc/hosts";
@@ -266,7 +294,24 @@ TEST_CASE("NoCloud and config drives are read") {
   CHECK(load_metadata(root.path()).ssh_keys == std::vector<std::string>{"ssh-rsa X"});
   CHECK((fs::status(root.path() / kConfigFolder / "cloud-config-script").permissions() & 0777) ==
         0700);
-  CHECK(hostname_of(config_of("rancher: {}"), {}) == "rancher");
+  CHECK(hostname_of(config_of("rancher: {}"), {}, root.path()) == "rancher");
+  write_file(root.path() / kDhcpHostname, "dhcp\n");
+  CHECK(hostname_of(config_of("rancher: {}"), {}, root.path()) == "dhcp");
+  CHECK(hostname_of(config_of("rancher: {}"), {.hostname = "meta"}, root.path()) == "meta");
+  CHECK(hostname_of(config_of("fqdn: full.example"), {}, root.path()) == "full");
+
+  // What is the same is not written: a full disk takes no file.
+  const auto inode = [&](const char* name) {
+    struct stat info = {};
+    REQUIRE(::stat((root.path() / kConfigFolder / name).c_str(), &info) == 0);
+    return info.st_ino;
+  };
+  save_user_data(nocloud, problems, root.path());
+  const auto config_inode = inode("cloud-config.d/boot.yml"), metadata_inode = inode("metadata");
+  save_user_data(nocloud, problems, root.path());
+  CHECK(inode("cloud-config.d/boot.yml") == config_inode);
+  CHECK(inode("metadata") == metadata_inode);
+  problems.clear();
 
   write_file(folder.path() / "meta-data", "a: [\n");
   read_nocloud(folder.path(), problems);
