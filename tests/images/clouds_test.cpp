@@ -98,6 +98,23 @@ TEST_CASE("images: each format holds a sound disk with the same kernel", "[image
   check_disk(dir.path() / "disk.raw", 4 * kGiB, "", dir.path());
 }
 
+TEST_CASE("images: each cloud has a release of its own to upgrade to", "[images]") {
+  for (const auto& [platform, words] :
+       {std::pair{"aliyun", ""}, std::pair{"ami", ""}, std::pair{"azure", "rootdelay=300 "},
+        std::pair{"cloudstack", ""}, std::pair{"digitalocean", "clocksource=kvm-clock "},
+        std::pair{"exoscale", ""}, std::pair{"gce", "rancher.docker.mtu=1460 "},
+        std::pair{"openstack", ""}}) {
+    INFO(platform);
+    const std::string index = ros::read_file(artifact(platform, "release/index"));
+    CHECK_THAT(index, Contains(std::string{"\nplatform "} + platform + "\n") && Contains(words));
+    for (const auto& line : ros::split(index, '\n')) {
+      const auto fields = ros::words(line);
+      if (fields.empty() || fields[0] != "file") continue;
+      CHECK(ros::sha256_file(artifact(platform, "release") / fields.at(2)) == fields.at(4));
+    }
+  }
+}
+
 TEST_CASE("images: the OVA holds the VMDK beside it, the zips their disks", "[images]") {
   ros::TempDir dir;
   check_output(
