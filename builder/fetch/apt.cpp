@@ -232,8 +232,8 @@ Lock resolve(const LockRequest& request, std::stop_token stop) {
   try {
     apt.update();
   } catch (Error& error) {
-    error.add_context(fmt::format("while fetching the package indices from {} and {}",
-                                  request.mirror.debian, request.mirror.security));
+    error.add_context(fmt::format("while fetching the package indices of {} from {}", request.arch,
+                                  request.mirror.description()));
     throw;
   }
   const Index index = apt.read_index();

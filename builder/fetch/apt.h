@@ -20,12 +20,15 @@ namespace fs = ros::fs;
 struct Mirror {
   std::string debian;  // URL without a trailing slash
   std::string security;
+  std::string origin = {};  // who names it: an option, a variable, a file of apt's sources
   // The URL of a locked package.
   std::string url(const LockedPackage& package) const;
+  std::string description() const;  // for messages
 };
 
 // `option`: what --mirror said ("URL" or "URL SECURITY-URL"), or empty. Then
-// ROSBUILD_MIRROR, then the host's own apt sources below `sources` (/etc/apt).
+// ROSBUILD_MIRROR, then the host's own apt sources below `sources` (/etc/apt), those last that are
+// signed by others than Debian.
 // The security archive defaults to the sibling of the same URL with "-security".
 // Throws ros::Error when there is none, saying how to name one.
 Mirror find_mirror(std::string_view option, const fs::path& sources = "/etc/apt");

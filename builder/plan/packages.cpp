@@ -78,6 +78,10 @@ void Packages::fetch(std::stop_token stop) {
   };
   try {
     download(files, {}, stop);
+  } catch (ros::Error& error) {
+    keep();
+    error.add_context("while fetching packages from " + mirror.description());
+    throw;
   } catch (...) {
     keep();
     throw;
