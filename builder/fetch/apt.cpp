@@ -59,7 +59,7 @@ void add_stanza(Index& index, std::string_view stanza, const std::string& archiv
   index.by_name[package.name].push_back({std::move(package), stanza});
 }
 
-// apt in its own root. Nothing of the host's configuration is read: APT_CONFIG
+// apt in its own root. Of the host's configuration only the proxies count: APT_CONFIG
 // is parsed first and turns the other files off.
 class Apt {
  public:
@@ -138,7 +138,8 @@ class Apt {
         "APT::Sandbox::User \"\";\nAPT::Update::Error-Mode \"any\";\n"
         "Acquire::Languages \"none\";\nAcquire::GzipIndexes \"false\";\n"
         "Acquire::PDiffs \"false\";\nAcquire::Retries \"3\";\n"
-        "Acquire::http::Timeout \"30\";\nAcquire::https::Timeout \"30\";\n";
+        "Acquire::http::Timeout \"30\";\nAcquire::https::Timeout \"30\";\n" +
+        request_.mirror.proxies.text();
     ros::write_file(root_ / "apt.conf", text);
   }
 

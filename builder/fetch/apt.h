@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "builder/fetch/lock.h"
+#include "builder/fetch/proxy.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 
@@ -21,6 +22,7 @@ struct Mirror {
   std::string debian;  // URL without a trailing slash
   std::string security;
   std::string origin = {};  // who names it: an option, a variable, a file of apt's sources
+  Proxies proxies = {};     // on the way to it
   // The URL of a locked package.
   std::string url(const LockedPackage& package) const;
   std::string description() const;  // for messages

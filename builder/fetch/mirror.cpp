@@ -166,6 +166,19 @@ Mirror from_host(const fs::path& folder) {
   return mirror;
 }
 
+Mirror choose(std::string_view option, const fs::path& sources) {
+  if (const auto urls = ros::words(option); !urls.empty()) return from_words(urls, "--mirror");
+  if (const char* value = std::getenv("ROSBUILD_MIRROR"))
+    if (const auto urls = ros::words(value); !urls.empty())
+      return from_words(urls, "ROSBUILD_MIRROR");
+  Mirror mirror = from_host(sources);
+  if (mirror.debian.empty())
+    throw Error{fmt::format("no Debian mirror: {} names none", sources.string()),
+                Error::Kind::usage}
+        .hint("name one with --mirror URL or the environment variable ROSBUILD_MIRROR");
+  return mirror;
+}
+
 }  // namespace
 
 std::string Mirror::url(const LockedPackage& package) const {
@@ -177,15 +190,8 @@ std::string Mirror::description() const {
 }
 
 Mirror find_mirror(std::string_view option, const fs::path& sources) {
-  if (const auto urls = ros::words(option); !urls.empty()) return from_words(urls, "--mirror");
-  if (const char* value = std::getenv("ROSBUILD_MIRROR"))
-    if (const auto urls = ros::words(value); !urls.empty())
-      return from_words(urls, "ROSBUILD_MIRROR");
-  Mirror mirror = from_host(sources);
-  if (mirror.debian.empty())
-    throw Error{fmt::format("no Debian mirror: {} names none", sources.string()),
-                Error::Kind::usage}
-        .hint("name one with --mirror URL or the environment variable ROSBUILD_MIRROR");
+  Mirror mirror = choose(option, sources);
+  mirror.proxies = host_proxies();
   return mirror;
 }
 
