@@ -177,7 +177,8 @@ void check_names(const LockRequest& request, const Index& index) {
       if (known.empty())
         for (const auto& [each, records] : index.by_name) known.push_back(each);
       std::ranges::sort(known);
-      Error error{fmt::format("unknown package {} (section {})", name, section.name)};
+      Error error{
+          fmt::format("unknown package {} (section {} of {})", name, section.name, request.arch)};
       if (const auto near = ros::nearest(name, known))
         error = Error{error}.hint(fmt::format("did you mean {}?", *near));
       error = Error{error}.at(position);
