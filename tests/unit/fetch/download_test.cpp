@@ -184,7 +184,7 @@ TEST_CASE_METHOD(Fixture, "download: by a proxy, which is named when it fails", 
 
 TEST_CASE_METHOD(Fixture, "download: a full disk is named", "[fetch]") {
   if (!fs::exists("/dev/full")) {
-    WARN("skipped: no /dev/full here");
+    WARN("SKIPPED: no /dev/full here");
     return;
   }
   fs::create_directories(folder.path() / "out");

@@ -79,7 +79,7 @@ std::string names(const Lock& lock, const std::string& section) {
 
 bool can_run() {
   if (find_program("gpg") && find_program("apt-get")) return true;
-  WARN("skipped: gpg or apt-get is missing");
+  WARN("SKIPPED: gpg or apt-get is missing");
   return false;
 }
 
