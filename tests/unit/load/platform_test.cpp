@@ -25,12 +25,12 @@ std::vector<std::string> names(const Platform& platform) {
 
 TEST_CASE("platform: an heir replaces lists, appends with + and merges artifacts", "[load]") {
   const Root root;
-  root.put("recipes/layers/tools.yaml", "name: tools\npackages: [curl]\n");
+  root.put("recipes/layers/more.yaml", "name: more\npackages: [curl]\n");
   root.put("platforms/vmware.yaml",
            "name: vmware\n"
            "extends: amd64\n"
            "description: VMware\n"
-           "+layers: [tools]\n"
+           "+layers: [more]\n"
            "+cmdline: [x=2]\n"
            "datasources: [configdrive]\n"
            "+artifacts:\n"
@@ -40,7 +40,7 @@ TEST_CASE("platform: an heir replaces lists, appends with + and merges artifacts
   const auto& vmware = recipes.platforms.at("vmware");
   CHECK(vmware.description == "VMware");
   CHECK(vmware.arch.value == "amd64");
-  CHECK(values(vmware.layers) == std::vector<std::string>{"base", "runtime", "tools"});
+  CHECK(values(vmware.layers) == std::vector<std::string>{"base", "runtime", "more"});
   CHECK(vmware.datasources == std::vector<std::string>{"configdrive"});
   CHECK(names(vmware) == std::vector<std::string>{"vmlinuz", "rancheros.iso", "rancheros.vmdk"});
   const auto& iso = artifact(vmware, "rancheros.iso");
