@@ -218,9 +218,10 @@ std::string LockSection::digest() const {
   constexpr std::size_t kDigits = 16;
   auto names = names_of(*this);
   std::ranges::sort(names);
-  return ros::sha256(fmt::format("packages {}\nwithout {}\nonly {}\nbelow {}\n",
-                                 ros::join(names, " "), ros::join(without, " "),
-                                 ros::join(only, " "), ros::join(below, " ")))
+  return ros::sha256(
+             fmt::format("packages {}\nwithout {}\nonly {}\nbelow {}\nsuites {}\ncomponents {}\n",
+                         ros::join(names, " "), ros::join(without, " "), ros::join(only, " "),
+                         ros::join(below, " "), ros::join(suites, " "), ros::join(components, " ")))
       .substr(0, kDigits);
 }
 

@@ -49,6 +49,9 @@ struct LockSection {
   // installed and are not repeated. Empty for a section that stands alone
   // (base, tools, kernel).
   std::vector<std::string> below;
+  // Of the request, and here for the digest.
+  std::vector<std::string> suites;
+  std::vector<std::string> components;
 
   // Of everything above, but for positions: 16 hex digits for the lock.
   std::string digest() const;
