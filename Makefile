@@ -10,6 +10,9 @@ ROSBUILD  = $(BUILD)/rosbuild
 LANES    ?= 2
 CTEST     = ctest --test-dir $(BUILD) --output-on-failure --no-tests=error
 
+# Not asked of git, which a tarball of the sources has no answer from.
+SOURCES   = $(shell find builder runtime tests -name '*.cpp' -o -name '*.h')
+
 .DEFAULT_GOAL := help
 .PHONY: help image configure tools build arm64 test check boot test-matrix bench lint fmt asan fuzz install clean setup setup-test
 
@@ -68,11 +71,11 @@ lint: ## scripts, formatting, recipes
 	@ci/setup build test
 	@$(MAKE) --no-print-directory build
 	shellcheck ci/setup ci/sysroot ci/bench .ci/run
-	git ls-files '*.cpp' '*.h' | xargs clang-format --dry-run --Werror
+	@clang-format --dry-run --Werror $(SOURCES)
 	$(ROSBUILD) lint
 
 fmt: ## format the C++ sources
-	git ls-files '*.cpp' '*.h' | xargs clang-format -i
+	@clang-format -i $(SOURCES)
 
 asan: setup ## unit tests under AddressSanitizer and UBSan
 	cmake --preset asan

@@ -100,35 +100,46 @@ void print_artifacts(const std::vector<Published>& artifacts) {
 
 int update_lock(const Request& request) {
   const Recipes recipes = load_all(request.recipes);
-  const fs::path path = lock_path(recipes.root, request.arch);
-  const auto sections = lock_sections(recipes, request.arch);
-  if (sections.size() <= 1)
-    throw Error{"no platform has architecture " + request.arch, Error::Kind::usage};
-
-  const auto before = ros::try_read_file(path);
-  if (before && !request.update) {
-    const Lock old = parse_lock(*before, path.string());
-    if (std::ranges::all_of(sections,
-                            [&](const LockSection& section) { return fits(old, section); })) {
-      fmt::print(stderr, "{} fits the recipes; `rosbuild lock --update` takes newer versions\n",
-                 path.string());
-      return 0;
-    }
+  std::set<std::string> architectures{kToolsArch};
+  for (const auto& [name, platform] : recipes.platforms) architectures.insert(platform.arch.value);
+  if (!request.lock_arch.empty()) {
+    if (!architectures.contains(request.lock_arch))
+      throw Error{"no platform has architecture " + request.lock_arch, Error::Kind::usage};
+    architectures = {request.lock_arch};
   }
 
   const StopOnSignal signals;
-  const ros::TempDir scratch;
-  const Lock lock = resolve({.arch = request.arch,
-                             .suites = recipes.distribution.suites,
-                             .components = recipes.distribution.components,
-                             .sections = sections,
-                             .mirror = find_mirror(request.mirror),
-                             .scratch = scratch.path()},
-                            signals.token());
-  const std::string text = write_lock(lock, request.arch);
-  if (before != text) ros::write_file_atomically(path, text);
-  fmt::print("{}: {} packages{}\n", path.string(), lock.names().size(),
-             before == text ? ", unchanged" : "");
+  std::map<std::string, Lock> locks;
+  for (const auto& arch : architectures) {
+    const fs::path path = lock_path(recipes.root, arch);
+    const auto sections = lock_sections(recipes, arch);
+    const auto before = ros::try_read_file(path);
+    if (before && !request.update) {
+      const Lock old = parse_lock(*before, path.string());
+      if (std::ranges::all_of(sections, [&](const auto& section) { return fits(old, section); })) {
+        fmt::print(stderr, "{} fits the recipes; `rosbuild lock --update` takes newer versions\n",
+                   path.string());
+        continue;
+      }
+    }
+    const ros::TempDir scratch;
+    locks[arch] = resolve({.arch = arch,
+                           .suites = recipes.distribution.suites,
+                           .components = recipes.distribution.components,
+                           .sections = sections,
+                           .mirror = find_mirror(request.mirror),
+                           .scratch = scratch.path()},
+                          signals.token());
+  }
+  // All of them or none: they are to be of one state of the archive.
+  for (const auto& [arch, lock] : locks) {
+    const fs::path path = lock_path(recipes.root, arch);
+    const std::string text = write_lock(lock, arch);
+    const bool same = ros::try_read_file(path) == text;
+    if (!same) ros::write_file_atomically(path, text);
+    fmt::print("{}: {} packages{}\n", path.string(), lock.names().size(),
+               same ? ", unchanged" : "");
+  }
   return 0;
 }
 

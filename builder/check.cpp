@@ -178,6 +178,10 @@ std::vector<LockSection> lock_sections(const Recipes& recipes, const std::string
     sections.push_back(
         {.name = "loaders", .packages = wanted(loaders->second), .only = values(loaders->second)});
   }
+  for (auto& section : sections) {
+    section.suites = recipes.distribution.suites;
+    section.components = recipes.distribution.components;
+  }
   return sections;
 }
 
@@ -267,8 +271,8 @@ void check_locked(const Recipes& recipes, const std::vector<const Platform*>& pl
     const auto layer = recipes.layers.find(section.name);
     problems.add(
         problem(layer == recipes.layers.end() ? section.packages[0].position : layer->second.at,
-                fmt::format("{} was made for other packages, `without`, `only` or layers "
-                            "below than '{}' has now",
+                fmt::format("{} was made for other suites, components, packages, `without`, "
+                            "`only` or layers below than '{}' has now",
                             lock_file, section.name),
                 "run `rosbuild lock`"));
   }

@@ -226,9 +226,9 @@ class Interface {
     auto& lock = add_recipes(
         verb("lock", "Resolve package names to exact versions and digests", Verb::lock));
     lock.add_flag("--update", request_.update, "Take the newest versions of everything");
-    lock.add_option("--arch", request_.arch, "Architecture")
-        ->type_name("ARCH")
-        ->capture_default_str();
+    lock.add_option("--arch", request_.lock_arch,
+                    "Of this architecture only (default: each that a platform has)")
+        ->type_name("ARCH");
     add_mirror(lock);
   }
 

@@ -37,14 +37,15 @@ struct Request {
   std::uint64_t cache_limit = 0;  // bytes
 
   // lock
-  bool update = false;  // resolve anew although the lock fits
-  std::string arch = "amd64";
+  bool update = false;    // resolve anew although the lock fits
+  std::string lock_arch;  // empty: every one that there is a platform for
 
   fs::path path;  // boot, verify
 
   std::string signing_key;  // publish; empty: nothing is signed
 
   // boot
+  std::string arch = "amd64";
   unsigned memory_mb = 1024;
   Firmware firmware = Firmware::bios;
   std::vector<PortForward> forwards;

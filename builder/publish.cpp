@@ -34,7 +34,8 @@ std::vector<fs::path> built_folders(const fs::path& output) {
   return found;
 }
 
-// Every file that the list names, as it is now. What lies in release/ is for boxes, not for people.
+// Every file that the list names, as it is now. What lies in release/ is for boxes, not for people,
+// and the version is in the heading.
 DownloadFolder checked(const fs::path& folder, ros::Problems& problems) {
   DownloadFolder found{.name = folder.filename().string()};
   for (const auto& [name, sha256] : read_checksums(folder)) {
@@ -43,18 +44,28 @@ DownloadFolder checked(const fs::path& folder, ros::Problems& problems) {
       problems.add(Error{fmt::format("{} is not what {} says", path.string(), kChecksums)});
     } else if (name.starts_with("release/")) {
       found.upgrades = true;
-    } else {
+    } else if (name != kVersion) {
       found.files.push_back({name, fs::file_size(path), sha256});
     }
   }
   return found;
 }
 
-// The newest that boxes of this platform are offered; "" when there are no upgrades.
-std::string version_of(const fs::path& folder) {
+// What was built by other recipes must not be offered, and signed, as what these build.
+void check_version(const fs::path& folder, const std::string& version, ros::Problems& problems) {
+  const auto check = [&](const fs::path& file, const std::string& said) {
+    if (said != version)
+      problems.add(Error{
+          fmt::format("{} says version '{}', the recipes say '{}'", file.string(), said, version)}
+                       .hint("`rosbuild image --platform all` builds what they say; a folder of "
+                             "another platform or version belongs elsewhere"));
+  };
+  check(folder / kVersion,
+        std::string(ros::trim(ros::try_read_file(folder / kVersion).value_or(""))));
+  // The newest that boxes of this platform are offered.
   const fs::path index = folder / "release/index";
   const auto releases = ros::parse_releases(ros::try_read_file(index).value_or(""), index.string());
-  return releases.empty() ? std::string{} : releases.back().version;
+  if (!releases.empty()) check(index, releases.back().version);
 }
 
 // Makes FILE.sig of each. ssh-keygen may ask for the key's passphrase.
@@ -89,22 +100,16 @@ int publish_outputs(const Request& request) {
 
   ros::Problems problems;
   std::vector<DownloadFolder> folders;
-  std::string latest;
+  const std::string& version = recipes.distribution.version;
   const auto built = built_folders(request.output);
   for (const auto& folder : built) {
     folders.push_back(checked(folder, problems));
     if (const auto known = recipes.platforms.find(folders.back().name);
         known != recipes.platforms.end())
       folders.back().description = known->second.description;
-    const std::string version = version_of(folder);
-    if (!latest.empty() && !version.empty() && version != latest)
-      problems.add(
-          Error{fmt::format("{} is of version {}, another of {}", folder.string(), version, latest)}
-              .hint("`rosbuild image --platform all` makes them the same"));
-    if (!version.empty()) latest = version;
+    check_version(folder, version, problems);
   }
   problems.throw_if_any();
-  if (latest.empty()) latest = recipes.distribution.version;
 
   if (!signer.empty()) {
     std::vector<fs::path> checksums, indexes;
@@ -116,10 +121,10 @@ int publish_outputs(const Request& request) {
     sign(checksums, request.signing_key, kFileNamespace);
     sign(indexes, request.signing_key, ros::kIndexNamespace);
   }
-  ros::write_file_atomically(request.output / "latest", latest + "\n");
+  ros::write_file_atomically(request.output / "latest", version + "\n");
   ros::write_file_atomically(request.output / "index.html",
-                             download_page(recipes.distribution.title, latest, folders, signer));
-  fmt::print("{} {}: {} platforms{}\n", recipes.distribution.title, latest, folders.size(),
+                             download_page(recipes.distribution.title, version, folders, signer));
+  fmt::print("{} {}: {} platforms{}\n", recipes.distribution.title, version, folders.size(),
              signer.empty() ? ", not signed" : ", signed by " + signer);
   return 0;
 }

@@ -14,9 +14,9 @@
 namespace rosbuild {
 namespace {
 
-// What `rosbuild publish` writes beside artifacts.
+// What `rosbuild` writes beside artifacts.
 bool is_about_others(const fs::path& path) {
-  static const std::set<std::string> names{"checksums.txt.sig", "index.html", "latest"};
+  static const std::set<std::string> names{"checksums.txt.sig", "index.html", "latest", kVersion};
   return names.contains(path.filename().string());
 }
 

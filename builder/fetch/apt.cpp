@@ -59,7 +59,7 @@ void add_stanza(Index& index, std::string_view stanza, const std::string& archiv
   index.by_name[package.name].push_back({std::move(package), stanza});
 }
 
-// apt in its own root. Nothing of the host's configuration is read: APT_CONFIG
+// apt in its own root. Of the host's configuration only the proxies count: APT_CONFIG
 // is parsed first and turns the other files off.
 class Apt {
  public:
@@ -138,7 +138,8 @@ class Apt {
         "APT::Sandbox::User \"\";\nAPT::Update::Error-Mode \"any\";\n"
         "Acquire::Languages \"none\";\nAcquire::GzipIndexes \"false\";\n"
         "Acquire::PDiffs \"false\";\nAcquire::Retries \"3\";\n"
-        "Acquire::http::Timeout \"30\";\nAcquire::https::Timeout \"30\";\n";
+        "Acquire::http::Timeout \"30\";\nAcquire::https::Timeout \"30\";\n" +
+        request_.mirror.proxies.text();
     ros::write_file(root_ / "apt.conf", text);
   }
 
@@ -176,7 +177,8 @@ void check_names(const LockRequest& request, const Index& index) {
       if (known.empty())
         for (const auto& [each, records] : index.by_name) known.push_back(each);
       std::ranges::sort(known);
-      Error error{fmt::format("unknown package {} (section {})", name, section.name)};
+      Error error{
+          fmt::format("unknown package {} (section {} of {})", name, section.name, request.arch)};
       if (const auto near = ros::nearest(name, known))
         error = Error{error}.hint(fmt::format("did you mean {}?", *near));
       error = Error{error}.at(position);
@@ -216,9 +218,10 @@ std::string LockSection::digest() const {
   constexpr std::size_t kDigits = 16;
   auto names = names_of(*this);
   std::ranges::sort(names);
-  return ros::sha256(fmt::format("packages {}\nwithout {}\nonly {}\nbelow {}\n",
-                                 ros::join(names, " "), ros::join(without, " "),
-                                 ros::join(only, " "), ros::join(below, " ")))
+  return ros::sha256(
+             fmt::format("packages {}\nwithout {}\nonly {}\nbelow {}\nsuites {}\ncomponents {}\n",
+                         ros::join(names, " "), ros::join(without, " "), ros::join(only, " "),
+                         ros::join(below, " "), ros::join(suites, " "), ros::join(components, " ")))
       .substr(0, kDigits);
 }
 
@@ -232,8 +235,8 @@ Lock resolve(const LockRequest& request, std::stop_token stop) {
   try {
     apt.update();
   } catch (Error& error) {
-    error.add_context(fmt::format("while fetching the package indices from {} and {}",
-                                  request.mirror.debian, request.mirror.security));
+    error.add_context(fmt::format("while fetching the package indices of {} from {}", request.arch,
+                                  request.mirror.description()));
     throw;
   }
   const Index index = apt.read_index();

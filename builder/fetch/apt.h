@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "builder/fetch/lock.h"
+#include "builder/fetch/proxy.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 
@@ -20,12 +21,16 @@ namespace fs = ros::fs;
 struct Mirror {
   std::string debian;  // URL without a trailing slash
   std::string security;
+  std::string origin = {};  // who names it: an option, a variable, a file of apt's sources
+  Proxies proxies = {};     // on the way to it
   // The URL of a locked package.
   std::string url(const LockedPackage& package) const;
+  std::string description() const;  // for messages
 };
 
 // `option`: what --mirror said ("URL" or "URL SECURITY-URL"), or empty. Then
-// ROSBUILD_MIRROR, then the host's own apt sources below `sources` (/etc/apt).
+// ROSBUILD_MIRROR, then the host's own apt sources below `sources` (/etc/apt), those last that are
+// signed by others than Debian.
 // The security archive defaults to the sibling of the same URL with "-security".
 // Throws ros::Error when there is none, saying how to name one.
 Mirror find_mirror(std::string_view option, const fs::path& sources = "/etc/apt");
@@ -44,6 +49,9 @@ struct LockSection {
   // installed and are not repeated. Empty for a section that stands alone
   // (base, tools, kernel).
   std::vector<std::string> below;
+  // Of the request, and here for the digest.
+  std::vector<std::string> suites;
+  std::vector<std::string> components;
 
   // Of everything above, but for positions: 16 hex digits for the lock.
   std::string digest() const;

@@ -44,6 +44,7 @@ class Transfer {
       curl_easy_setopt(easy_.get(), option, value);
     };
     set(CURLOPT_URL, file.url.c_str());
+    if (!file.proxy.empty()) set(CURLOPT_PROXY, file.proxy.c_str());
     set(CURLOPT_PROTOCOLS_STR, "http,https,file");
     set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     set(CURLOPT_FOLLOWLOCATION, 1L);
@@ -78,7 +79,7 @@ class Transfer {
     }
     const std::string digest = hash_.finish();
     if (digest != file_.sha256)
-      return Error{fmt::format("{}: digest differs\n  locked   {}\n  received {}", file_.url,
+      return Error{fmt::format("{}: digest differs\n  locked   {}\n  received {}", named(),
                                file_.sha256, digest),
                    Error::Kind::network}
           .hint("the mirror or a proxy on the way serves another file; try another mirror");
@@ -113,9 +114,18 @@ class Transfer {
     return true;
   }
 
+  // The URL, and what is on the way to it.
+  std::string named() const {
+    if (file_.proxy.empty()) return file_.url;
+    std::string proxy = file_.proxy;  // without a password that is in it
+    if (const auto at = proxy.rfind('@'), user = proxy.find("://"); at != std::string::npos)
+      proxy.erase(user + 3, at + 1 - (user + 3));
+    return fmt::format("{} (by the proxy {})", file_.url, proxy);
+  }
+
   Error wrong_size() const {
     return Error{
-        fmt::format("{}: size differs: locked {} bytes, received {}{}", file_.url, file_.size,
+        fmt::format("{}: size differs: locked {} bytes, received {}{}", named(), file_.size,
                     received_ > file_.size ? "more than " : "", std::min(received_, file_.size)),
         Error::Kind::network};
   }
@@ -126,10 +136,10 @@ class Transfer {
     const bool gone = code == CURLE_FILE_COULDNT_READ_FILE ||
                       (code == CURLE_HTTP_RETURNED_ERROR && (status == 404 || status == 410));
     if (gone)
-      return Error{fmt::format("{}: no longer on the mirror", file_.url), Error::Kind::network}
-          .hint("Debian drops superseded versions; run `rosbuild lock --update`");
+      return Error{fmt::format("{}: no longer on the mirror", named()), Error::Kind::network}.hint(
+          "Debian drops superseded versions; run `rosbuild lock --update`");
     passing = code != CURLE_HTTP_RETURNED_ERROR || status >= 500 || status == 408 || status == 429;
-    return Error{fmt::format("{}: mirror does not answer as it should: {}", file_.url,
+    return Error{fmt::format("{}: mirror does not answer as it should: {}", named(),
                              reason_[0] ? reason_ : curl_easy_strerror(code)),
                  Error::Kind::network}
         .hint("check the network, or name another mirror with --mirror URL");

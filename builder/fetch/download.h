@@ -18,7 +18,8 @@ struct Download {
   std::string url;  // http://, https:// or file://
   std::string sha256;
   std::uint64_t size = 0;
-  fs::path out;  // written as out.part, renamed when complete and right
+  fs::path out;            // written as out.part, renamed when complete and right
+  std::string proxy = {};  // on the way to the URL; empty: what the environment says
 };
 
 struct DownloadOptions {

@@ -32,26 +32,37 @@ Mirror from_words(const std::vector<std::string>& urls, std::string_view origin)
           .hint("a URL starts with http://, https:// or file:///");
   }
   const std::string debian = without_slash(urls[0]);
-  return {debian, urls.size() > 1 ? without_slash(urls[1]) : security_sibling(debian)};
+  return {debian, urls.size() > 1 ? without_slash(urls[1]) : security_sibling(debian),
+          std::string(origin)};
 }
 
 // One source of the host's apt.
 struct Source {
   std::vector<std::string> urls;
-  std::vector<std::string> suites;
+  std::string signed_by;  // files of keys, keys, or fingerprints; empty: any of the host's
 };
+
+// Whatever its URL looks like: a vendor's repository for Debian has "debian" in it as well.
+bool is_foreign(const Source& source) {
+  return !ros::trim(source.signed_by).empty() &&
+         source.signed_by.find("debian-archive-") == std::string::npos;
+}
 
 // "deb [options] URL suite component…"
 std::optional<Source> parse_one_line(std::string_view line) {
   auto fields = ros::words(line.substr(0, line.find('#')));
   if (fields.empty() || fields[0] != "deb") return std::nullopt;
   auto at = fields.begin() + 1;
+  std::string signed_by;
   if (at != fields.end() && at->starts_with('[')) {
+    const auto options = at;
     while (at != fields.end() && !at->ends_with(']')) ++at;
     if (at != fields.end()) ++at;
+    for (auto option = options; option != at; ++option)
+      if (option->find("signed-by=") != std::string::npos) signed_by = *option;
   }
   if (fields.end() - at < 2) return std::nullopt;
-  return Source{{*at}, {*(at + 1)}};
+  return Source{{*at}, signed_by};
 }
 
 // A deb822 paragraph; continuation lines start with a blank.
@@ -76,7 +87,7 @@ std::optional<Source> parse_paragraph(const std::vector<std::string>& lines) {
   const std::string enabled(ros::trim(fields["enabled"]));
   if (std::ranges::find(types, "deb") == types.end() || enabled == "no" || enabled == "false")
     return std::nullopt;
-  return Source{ros::words(fields["uris"]), ros::words(fields["suites"])};
+  return Source{ros::words(fields["uris"]), fields["signed-by"]};
 }
 
 std::vector<Source> parse_sources(const fs::path& file) {
@@ -128,11 +139,10 @@ std::vector<fs::path> source_files(const fs::path& folder) {
   return files;
 }
 
-Mirror from_host(const fs::path& folder) {
-  Mirror mirror;
+void take_first(Mirror& mirror, const fs::path& folder, bool foreign) {
   for (const auto& file : source_files(folder)) {
     for (const auto& source : parse_sources(file)) {
-      if (source.urls.empty()) continue;
+      if (source.urls.empty() || is_foreign(source) != foreign) continue;
       const std::string url = plain_url(source.urls[0]);
       if (!url.starts_with("http://") && !url.starts_with("https://") &&
           !url.starts_with("file:///"))
@@ -141,21 +151,22 @@ Mirror from_host(const fs::path& folder) {
         if (mirror.security.empty()) mirror.security = url;
       } else if (has_component(url, "debian") && mirror.debian.empty()) {
         mirror.debian = url;
+        mirror.origin = file.string();
       }
     }
   }
+}
+
+Mirror from_host(const fs::path& folder) {
+  Mirror mirror;
+  // Keys of one's own may be those of an own copy of Debian's archive: better than none.
+  for (const bool foreign : {false, true}) take_first(mirror, folder, foreign);
   if (!mirror.debian.empty() && mirror.security.empty())
     mirror.security = security_sibling(mirror.debian);
   return mirror;
 }
 
-}  // namespace
-
-std::string Mirror::url(const LockedPackage& package) const {
-  return (package.archive == "debian" ? debian : security) + "/" + package.path;
-}
-
-Mirror find_mirror(std::string_view option, const fs::path& sources) {
+Mirror choose(std::string_view option, const fs::path& sources) {
   if (const auto urls = ros::words(option); !urls.empty()) return from_words(urls, "--mirror");
   if (const char* value = std::getenv("ROSBUILD_MIRROR"))
     if (const auto urls = ros::words(value); !urls.empty())
@@ -165,6 +176,22 @@ Mirror find_mirror(std::string_view option, const fs::path& sources) {
     throw Error{fmt::format("no Debian mirror: {} names none", sources.string()),
                 Error::Kind::usage}
         .hint("name one with --mirror URL or the environment variable ROSBUILD_MIRROR");
+  return mirror;
+}
+
+}  // namespace
+
+std::string Mirror::url(const LockedPackage& package) const {
+  return (package.archive == "debian" ? debian : security) + "/" + package.path;
+}
+
+std::string Mirror::description() const {
+  return fmt::format("{} and {}, which {} names", debian, security, origin);
+}
+
+Mirror find_mirror(std::string_view option, const fs::path& sources) {
+  Mirror mirror = choose(option, sources);
+  mirror.proxies = host_proxies();
   return mirror;
 }
 

@@ -7,7 +7,7 @@
 //                    rubbish of a killed process and is removed at start
 //
 //   unsynced         names the boot of the host (boot_id) in which entries were made that may not
-//                    be on the disk yet; who made some synchronizes in the end and removes it
+//                    be on the disk yet; the last user synchronizes in the end and removes it
 //
 // An entry is made in staging/ and gets its name by rename(2) when it is complete. To synchronize
 // each would be to wait for the disk all the time. So where `unsynced` is of an earlier boot, the
@@ -47,7 +47,7 @@ std::int64_t nanoseconds(const timespec& time) {
 
 constexpr const char* kUnsynced = "unsynced";
 
-// Before the first entry that it stands for gets its name; journals keep the order.
+// Before the first entry that it stands for is made; journals keep the order.
 void mark_unsynced(const fs::path& root) {
   if (!fs::exists(root / kUnsynced)) ros::write_file_atomically(root / kUnsynced, boot_id());
 }
@@ -139,8 +139,8 @@ Cache::Cache(fs::path root) : root_(std::move(root)) {
 Cache::~Cache() {
   boost::system::error_code ignored;
   fs::remove_all(staging_, ignored);
-  if (!made_) return;
-  // The last of those who make something synchronizes for all of them.
+  // The last of all users synchronizes what others have made as well, or a killed one.
+  if (!fs::exists(root_ / kUnsynced, ignored)) return;
   if (::flock(users_.get(), LOCK_EX | LOCK_NB) != 0) return;
   const int fd = ::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd >= 0 && ::syncfs(fd) == 0) fs::remove(root_ / kUnsynced, ignored);
@@ -165,11 +165,13 @@ fs::path Cache::get_or_make(const std::string& key,
   const ros::Fd alone = lock(key, stop);
   if (auto hit = find(key)) return *hit;
 
+  // First, for a loss of power removes what is not older than the mark, and before it is used an
+  // entry is as old as its files.
+  mark_unsynced(root_);
   const ros::TempDir work{staging_};
   const fs::path out = work.path() / "out";
   make(out);
   if (!fs::exists(out)) throw ros::Error{"internal: the maker of a cache entry made nothing"};
-  mark_unsynced(root_);
 
   fs::path entry = root_ / "entries" / key;
   fs::rename(out, entry);

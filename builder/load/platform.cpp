@@ -19,7 +19,7 @@ namespace {
 const std::vector<std::string> kDatasources{
     "aliyun", "azure",   "cloudstack", "configdrive", "digitalocean", "ec2",   "exoscale",
     "gce",    "nocloud", "openstack",  "packet",      "proxmox",      "vmware"};
-constexpr const char* kChecksums = "checksums.txt";
+const std::vector<std::string> kOurFiles{"checksums.txt", "version.txt"};
 
 struct Words {  // a list that may be replaced (`key`) and appended to (`+key`)
   std::optional<std::vector<Text>> replace;
@@ -98,8 +98,9 @@ ArtifactDraft read_artifact(const Node& node, ros::Problems& problems) {
   ArtifactDraft artifact;
   artifact.name = reader.required_text("name");
   if (!artifact.name.value.empty()) check_inside(artifact.name, problems);
-  if (artifact.name.value == kChecksums)
-    problems.add(problem(artifact.name.at, fmt::format("'{}' is written by rosbuild", kChecksums)));
+  if (std::ranges::count(kOurFiles, artifact.name.value) > 0)
+    problems.add(
+        problem(artifact.name.at, fmt::format("'{}' is written by rosbuild", artifact.name.value)));
   artifact.format = read_format(reader);
   if (const auto* size = reader.find("size")) {
     // Without a position: given, but not readable, which has been reported.

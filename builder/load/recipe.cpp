@@ -185,11 +185,20 @@ std::optional<unsigned> read_block_size(const Node& node, ros::Problems& problem
   return static_cast<unsigned>(*size);
 }
 
+// In the lock and in an image these names mean something else.
+void check_free(const Text& name, ros::Problems& problems) {
+  for (const char* taken : {"loaders", "platform", "tools"})
+    if (name.value == taken)
+      problems.add(problem(name.at, fmt::format("no layer can be called '{}'", taken),
+                           "rosbuild makes one of that name; rename this file and its name"));
+}
+
 LayerRecipe read_layer(const Node& document, const std::string& stem, const fs::path& root,
                        ros::Problems& problems) {
   MapReader reader(document, "layer", problems);
   LayerRecipe layer;
   const auto name = read_name(reader, stem);
+  check_free(name, problems);
   layer.name = name.value;
   layer.at = name.at;
   layer.arch = reader.text("arch");

@@ -61,10 +61,12 @@ void Packages::fetch(std::stop_token stop) {
   std::vector<Download> files;
   std::uint64_t total = 0;
   for (const auto& package : missing_) {
-    files.push_back({.url = mirror.url(package),
+    const std::string url = mirror.url(package);
+    files.push_back({.url = url,
                      .sha256 = package.sha256,
                      .size = package.size,
-                     .out = folder.path() / package.sha256});
+                     .out = folder.path() / package.sha256,
+                     .proxy = mirror.proxies.of(url)});
     total += package.size;
   }
   reporter_.note(fmt::format("fetching {} packages, {}", files.size(), ros::human_size(total)));
@@ -78,6 +80,10 @@ void Packages::fetch(std::stop_token stop) {
   };
   try {
     download(files, {}, stop);
+  } catch (ros::Error& error) {
+    keep();
+    error.add_context("while fetching packages from " + mirror.description());
+    throw;
   } catch (...) {
     keep();
     throw;

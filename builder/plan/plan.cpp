@@ -402,7 +402,7 @@ std::vector<Published> Plan::publish(const std::stop_token& stop) const {
     all.push_back(published);
   }
   for (const auto& [platform, published] : by_platform)
-    write_checksums(request_.output / platform, published);
+    write_checksums(request_.output / platform, recipes_.distribution.version, published);
   return all;
 }
 

@@ -7,7 +7,7 @@
 
 namespace rosbuild {
 
-struct Download {
+struct DownloadFile {
   std::string name;        // below the platform's folder
   std::uint64_t size = 0;  // bytes
   std::string sha256;
@@ -16,8 +16,8 @@ struct Download {
 struct DownloadFolder {
   std::string name;  // of the platform, and of its folder beside the page
   std::string description;
-  std::vector<Download> files;  // in the order to show
-  bool upgrades = false;        // has release/
+  std::vector<DownloadFile> files;  // in the order to show
+  bool upgrades = false;            // has release/
 };
 
 // `signer`: the public key that has signed, as in authorized_keys(5); empty: nothing is signed.

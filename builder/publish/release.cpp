@@ -127,13 +127,21 @@ std::map<std::string, std::string> read_checksums(const fs::path& folder) {
   return digests;
 }
 
-void write_checksums(const fs::path& folder, const std::vector<Published>& artifacts) {
+void write_checksums(const fs::path& folder, const std::string& version,
+                     const std::vector<Published>& artifacts) {
   auto digests = read_checksums(folder);
-  std::erase_if(digests, [&](const auto& entry) { return !fs::exists(folder / entry.first); });
+  const std::string said = version + "\n";
+  const bool same = ros::try_read_file(folder / kVersion) == said;
+  std::erase_if(digests, [&](const auto& entry) {
+    return !fs::exists(folder / entry.first) || (!same && !entry.first.starts_with("release/"));
+  });
+  digests[kVersion] = ros::sha256(said);
   for (const auto& artifact : artifacts) digests[artifact.name] = artifact.sha256;
   std::string text;
   for (const auto& [name, digest] : digests) text += fmt::format("{}  {}\n", digest, name);
   write_list(folder / kChecksums, text);
+  // Last: until it is there, the next build knows that lines may be of another version.
+  if (!same) ros::write_file_atomically(folder / kVersion, said);
 }
 
 }  // namespace rosbuild

@@ -33,8 +33,12 @@ inline constexpr const char* kChecksums = "checksums.txt";  // as of sha256sum(1
 // folder/checksums.txt: the digest of each name. None when there is no such file.
 std::map<std::string, std::string> read_checksums(const fs::path& folder);
 
-// Lines of artifacts that are still in the folder, but not in `artifacts`, are kept.
-void write_checksums(const fs::path& folder, const std::vector<Published>& artifacts);
+inline constexpr const char* kVersion = "version.txt";  // of the artifacts in the list
+
+// Both of them. Lines of artifacts of the same version that are still in the folder, but not in
+// `artifacts`, are kept, and those of release/, where versions gather.
+void write_checksums(const fs::path& folder, const std::string& version,
+                     const std::vector<Published>& artifacts);
 
 // Writes a list, unless it is there already, and removes its signature (FILE.sig), which was of
 // another text.

@@ -10,10 +10,20 @@ for change in 'packages: [bash]' 'packages: [bash, busybox]\nwithout: [libc6]' \
   for verb in "image --platform amd64" lint; do
     # shellcheck disable=SC2086
     exits 2 $verb
-    is_exactly stderr "recipes/layers/base.yaml:1:7: recipes/lock/amd64.lock was made for other packages, \`without\`, \`only\` or layers below than 'base' has now
+    is_exactly stderr "recipes/layers/base.yaml:1:7: recipes/lock/amd64.lock was made for other suites, components, packages, \`without\`, \`only\` or layers below than 'base' has now
   hint: run \`rosbuild lock\`"
   done
 done
 wrote_nothing
 printf 'name: base\npackages: [busybox, bash]\n' >recipes/layers/base.yaml
 exits 0 lint
+
+# Packages of another suite, or of one more, are others.
+for change in 's/^suites: .*/suites: [forky]/' 's/^components: .*/components: [main, contrib]/'; do
+  cp recipes/distribution.yaml kept
+  sed -i "$change" recipes/distribution.yaml
+  exits 2 lint
+  says stderr "recipes/layers/base.yaml:1:7: recipes/lock/amd64.lock was made for other suites, components,"
+  mv kept recipes/distribution.yaml
+  exits 0 lint
+done

@@ -30,6 +30,10 @@ sums() {
 exits 2 publish
 says stderr "out has no folder with a checksums.txt"
 
+for platform in amd64 vmware; do
+  artifact $platform version.txt "2.0.0
+"
+done
 artifact amd64 rancheros.iso "an iso"
 release amd64 2.0.0
 sums amd64
@@ -44,7 +48,7 @@ for text in "<h1>RancherOS 2.0.0</h1>" 'href="amd64/rancheros.iso"' "<td>6 B</td
   "$(printf '%s' 'an iso' | sha256sum | cut -d' ' -f1)" '<h2 id="vmware">'; do
   grep -qF -- "$text" out/index.html || fail "index.html lacks $text"
 done
-! grep -q "release/2.0.0" out/index.html || fail "index.html lists what is for boxes"
+! grep -q "release/2.0.0\|version.txt" out/index.html || fail "index.html lists what is for boxes"
 ! grep -qi "http:\|https:\|<script" out/index.html || fail "index.html asks for something from elsewhere"
 [ ! -e out/amd64/checksums.txt.sig ] || fail "signed without a key"
 
@@ -73,5 +77,25 @@ release vmware 2.1.0
 exits 2 publish --sign key
 says stderr "out/amd64/rancheros.iso is not what checksums.txt says"
 says stderr "out/vmware/rancheros.vmdk is not what checksums.txt says"
-says stderr "out/vmware is of version 2.1.0, another of 2.0.0"
-[ -z "$(find out -name '*.sig' -o -name latest -o -name index.html)" ] || fail "something was published"
+says stderr "out/vmware/release/index says version '2.1.0', the recipes say '2.0.0'"
+nothing_published() {
+  [ -z "$(find out -name '*.sig' -o -name latest -o -name index.html)" ] || fail "something was published"
+}
+nothing_published
+
+# Whole, but of other recipes, or of nobody knows which.
+rm -r out/vmware/release
+artifact amd64 rancheros.iso "an iso"
+artifact vmware rancheros.vmdk "a disk"
+sums vmware
+exits 0 publish
+rm -r out/latest out/index.html out/amd64
+sed -i 's/^version: .*/version: 2.1.0/' recipes/distribution.yaml
+exits 2 publish --sign key
+says stderr "out/vmware/version.txt says version '2.0.0', the recipes say '2.1.0'"
+nothing_published
+rm out/vmware/version.txt
+sums vmware
+exits 2 publish --sign key
+says stderr "out/vmware/version.txt says version '', the recipes say '2.1.0'"
+nothing_published

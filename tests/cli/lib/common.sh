@@ -51,7 +51,7 @@ wrote_nothing() {
 
 # What the lock says of a section for these packages, with nothing below.
 asked() {
-  printf 'packages %s\nwithout \nonly \nbelow \n' "$1" | sha256sum | cut -c 1-16
+  printf 'packages %s\nwithout \nonly \nbelow \nsuites trixie\ncomponents main\n' "$1" | sha256sum | cut -c 1-16
 }
 
 # A small root of recipes that is right in every way, with a lock, in the current folder.

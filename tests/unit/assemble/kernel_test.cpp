@@ -101,7 +101,7 @@ struct Tools {
   }
   bool usable() {
     if (fs::exists("/usr/sbin/depmod") && fs::exists("/lib64/ld-linux-x86-64.so.2")) return true;
-    WARN("skipped: no depmod for amd64 here");
+    WARN("SKIPPED: no depmod for amd64 here");
     return false;
   }
   Tree extract(const std::string& list) {

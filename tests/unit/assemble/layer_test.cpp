@@ -171,7 +171,7 @@ TEST_CASE_METHOD(Packages, "layer: two packages with one file need Replaces", "[
 TEST_CASE("ld.so.cache: ldconfig reads what we write", "[assemble]") {
   const fs::path host = "/usr/lib/x86_64-linux-gnu";
   if (!find_program("ldconfig") || !fs::exists(host / "libz.so.1")) {
-    WARN("skipped: no ldconfig or no amd64 libraries here");
+    WARN("SKIPPED: no ldconfig or no amd64 libraries here");
     return;
   }
   // The host's own libraries, under several names, and things that are none.

@@ -13,6 +13,7 @@
 #include "builder/os/process.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/error.h"
+#include "runtime/base/text.h"
 
 using namespace rosbuild;
 using Catch::Contains;
@@ -170,9 +171,20 @@ TEST_CASE_METHOD(Fixture, "download: a mirror that is down gives the URL and the
   CHECK(nothing_left());
 }
 
+TEST_CASE_METHOD(Fixture, "download: by a proxy, which is named when it fails", "[fetch]") {
+  const Server proxy{{ok(body, body.size()), "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"}};
+  auto wanted = file("http://mirror.test/x.deb");
+  wanted.proxy = ros::replace_all(proxy.url(), "//", "//me:secret@");
+  download({wanted}, {});
+  CHECK(ros::read_file(folder.path() / "out/x.deb") == body);
+  const std::string text = failure(wanted);
+  CHECK_THAT(text, Contains("http://mirror.test/x.deb (by the proxy " + proxy.url() + ")") &&
+                       Contains("403") && !Contains("secret"));
+}
+
 TEST_CASE_METHOD(Fixture, "download: a full disk is named", "[fetch]") {
   if (!fs::exists("/dev/full")) {
-    WARN("skipped: no /dev/full here");
+    WARN("SKIPPED: no /dev/full here");
     return;
   }
   fs::create_directories(folder.path() / "out");

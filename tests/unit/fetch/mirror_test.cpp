@@ -45,6 +45,23 @@ TEST_CASE("mirror: the host's own apt sources", "[fetch]") {
     CHECK(find_mirror("", etc.path()).debian == "http://m.test/debian");
     CHECK(find_mirror("", etc.path()).security == "http://m.test/debian-security");
   }
+  SECTION("a vendor's repository for Debian comes last") {
+    ros::write_file(etc.path() / "sources.list.d/a.list",
+                    "deb [arch=amd64 signed-by=/etc/apt/keyrings/x.asc] http://x.test/linux/debian "
+                    "bookworm stable\n");
+    ros::write_file(etc.path() / "sources.list.d/b.sources",
+                    "Types: deb\nURIs: http://y.test/debian\nSuites: x\n"
+                    "Signed-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mQIN\n");
+    CHECK(find_mirror("", etc.path()).debian == "http://x.test/linux/debian");  // none but these
+    const fs::path file = etc.path() / "sources.list.d/debian.sources";
+    ros::write_file(file,
+                    "Types: deb\nURIs: http://m.test/debian\nSuites: bookworm\n"
+                    "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n");
+    const Mirror mirror = find_mirror("", etc.path());
+    CHECK(mirror.debian == "http://m.test/debian");
+    CHECK(mirror.description() == "http://m.test/debian and http://m.test/debian-security, which " +
+                                      file.string() + " names");
+  }
   SECTION("a list of mirrors in a file") {
     ros::write_file(etc.path() / "mirrors",
                     "http://first.test/debian\nhttp://second.test/debian\n");

@@ -7,6 +7,7 @@
 #include "builder/os/process.h"
 #include "runtime/base/digest.h"
 #include "runtime/base/text.h"
+#include "tests/support/http_server.h"
 
 using namespace rosbuild;
 using Catch::Contains;
@@ -78,7 +79,7 @@ std::string names(const Lock& lock, const std::string& section) {
 
 bool can_run() {
   if (find_program("gpg") && find_program("apt-get")) return true;
-  WARN("skipped: gpg or apt-get is missing");
+  WARN("SKIPPED: gpg or apt-get is missing");
   return false;
 }
 
@@ -112,6 +113,22 @@ TEST_CASE("resolve: closures, layers below, dropped packages, security", "[fetch
   CHECK(fixed.path == "pool/main/fixed.deb");
   CHECK(fixed.sha256 == ros::sha256("fixed"));
   CHECK(fixed.size == 10);
+}
+
+TEST_CASE("resolve: by the proxy of the host's apt", "[fetch]") {
+  if (!can_run()) return;
+  Archive archive;
+  ros::test::HttpServer proxy;
+  for (const char* name : {"debian/dists/trixie", "debian-security/dists/trixie-security"})
+    for (const char* file : {"InRelease", "main/binary-amd64/Packages"}) {
+      const std::string path = fmt::format("{}/{}", name, file);
+      proxy.put("http://mirror.test/" + path, ros::read_file(archive.folder.path() / path));
+    }
+  auto request = archive.request({{.name = "base", .packages = {{"shell", {}}}}});
+  request.mirror = {.debian = "http://mirror.test/debian",
+                    .security = "http://mirror.test/debian-security",
+                    .proxies = {{{"acquire::http::proxy", proxy.url()}}}};
+  CHECK(names(resolve(request), "base") == "libc mawk shell");
 }
 
 TEST_CASE("resolve: every unknown package at once, with place and suggestion", "[fetch]") {

@@ -244,6 +244,29 @@ TEST_CASE("cache: what may not have reached the disk when the host went down is 
   CHECK_FALSE(fs::exists(mark));
 }
 
+TEST_CASE("cache: the last user synchronizes, whoever made something", "[graph]") {
+  const ros::TempDir folder;
+  const fs::path mark = folder.path() / "unsynced";
+  {
+    const Cache idle{folder.path()};
+    {
+      Cache maker{folder.path()};
+      make(maker, "k", 1);
+    }
+    CHECK(fs::exists(mark));  // not while somebody else is there
+  }
+  CHECK_FALSE(fs::exists(mark));
+}
+
+TEST_CASE("cache: what is being made when the host goes down is marked", "[graph]") {
+  const ros::TempDir folder;
+  Cache cache{folder.path()};
+  cache.get_or_make("k", [&](const fs::path& out) {
+    CHECK(fs::exists(folder.path() / "unsynced"));
+    ros::write_file(out, "content");
+  });
+}
+
 TEST_CASE("cache: a smaller limit counts although nothing was made", "[graph]") {
   const ros::TempDir folder;
   {

@@ -25,12 +25,12 @@ std::vector<std::string> names(const Platform& platform) {
 
 TEST_CASE("platform: an heir replaces lists, appends with + and merges artifacts", "[load]") {
   const Root root;
-  root.put("recipes/layers/tools.yaml", "name: tools\npackages: [curl]\n");
+  root.put("recipes/layers/more.yaml", "name: more\npackages: [curl]\n");
   root.put("platforms/vmware.yaml",
            "name: vmware\n"
            "extends: amd64\n"
            "description: VMware\n"
-           "+layers: [tools]\n"
+           "+layers: [more]\n"
            "+cmdline: [x=2]\n"
            "datasources: [configdrive]\n"
            "+artifacts:\n"
@@ -40,7 +40,7 @@ TEST_CASE("platform: an heir replaces lists, appends with + and merges artifacts
   const auto& vmware = recipes.platforms.at("vmware");
   CHECK(vmware.description == "VMware");
   CHECK(vmware.arch.value == "amd64");
-  CHECK(values(vmware.layers) == std::vector<std::string>{"base", "runtime", "tools"});
+  CHECK(values(vmware.layers) == std::vector<std::string>{"base", "runtime", "more"});
   CHECK(vmware.datasources == std::vector<std::string>{"configdrive"});
   CHECK(names(vmware) == std::vector<std::string>{"vmlinuz", "rancheros.iso", "rancheros.vmdk"});
   const auto& iso = artifact(vmware, "rancheros.iso");
@@ -123,7 +123,8 @@ TEST_CASE("platform: unknown names of every sort get a suggestion, all at once",
            "  - {format: iso}\n"
            "  - {name: ../z, format: iso}\n"
            "  - {name: checksums.txt, format: iso}\n"
-           "  - {name: d.vmdk, format: vmdk, size: 8GB}\n");
+           "  - {name: d.vmdk, format: vmdk, size: 8GB}\n"
+           "  - {name: version.txt, format: iso}\n");
   root.put("platforms/vmware.yaml", "name: vmware\nextends: amd46\ndescription: V\n");
   CHECK(root.complaint() ==
         "platforms/amd64.yaml:8:29: unknown format 'kernle'\n"
@@ -137,6 +138,7 @@ TEST_CASE("platform: unknown names of every sort get a suggestion, all at once",
         "platforms/amd64.yaml:14:12: 'checksums.txt' is written by rosbuild\n"
         "platforms/amd64.yaml:15:40: expected a size, found '8GB'\n"
         "  hint: write 8GiB\n"
+        "platforms/amd64.yaml:16:12: 'version.txt' is written by rosbuild\n"
         "platforms/amd64.yaml:3:7: unknown architecture 'amd46'\n"
         "  hint: did you mean 'amd64'?\n"
         "platforms/amd64.yaml:4:10: unknown layer 'bas'\n"

@@ -112,6 +112,16 @@ TEST_CASE("recipe: a layer's problems come all at once, each with its place", "[
         "recipes/layers/base.yaml:4:11: package 'bash' is asked for in line 3");
 }
 
+TEST_CASE("recipe: names that rosbuild needs itself are no layers", "[load]") {
+  for (const std::string name : {"loaders", "platform", "tools"}) {
+    const Root root;
+    root.put("recipes/layers/" + name + ".yaml", "name: " + name + "\npackages: [bash]\n");
+    CHECK(root.complaint() ==
+          "recipes/layers/" + name + ".yaml:1:7: no layer can be called '" + name +
+              "'\n  hint: rosbuild makes one of that name; rename this file and its name");
+  }
+}
+
 TEST_CASE("recipe: a kernel layer names files that exist and no packages", "[load]") {
   const Root root;
   root.put("recipes/layers/kernel.yaml",

@@ -59,6 +59,32 @@ TEST_CASE("publish: checksums keep what is still there and drop what is gone", "
   const std::string a(64, 'a'), b(64, 'b'), c(64, 'c');
   ros::write_file(folder.path() / "kept", "");
   ros::write_file(folder.path() / "checksums.txt", a + "  kept\n" + b + "  gone\n");
-  write_checksums(folder.path(), {{"new", folder.path() / "new", 1, c}});
-  CHECK(ros::read_file(folder.path() / "checksums.txt") == a + "  kept\n" + c + "  new\n");
+  ros::write_file(folder.path() / "version.txt", "2.0.0\n");
+  write_checksums(folder.path(), "2.0.0", {{"new", folder.path() / "new", 1, c}});
+  const std::string version = ros::sha256("2.0.0\n") + "  version.txt\n";
+  CHECK(ros::read_file(folder.path() / "checksums.txt") ==
+        a + "  kept\n" + c + "  new\n" + version);
+}
+
+TEST_CASE("publish: checksums are of one version", "[publish]") {
+  const ros::TempDir folder;
+  const std::string a(64, 'a'), b(64, 'b'), c(64, 'c');
+  for (const char* name : {"old", "release/1.0.0/initrd"})
+    ros::write_file(folder.path() / name, "");
+  const auto write = [&](const std::string& version, const std::string& name,
+                         const std::string& sum) {
+    ros::write_file(folder.path() / name, "");
+    write_checksums(folder.path(), version, {{name, folder.path() / name, 1, sum}});
+  };
+  write("1.0.0", "old", a);
+  write("1.0.0", "release/1.0.0/initrd", b);
+  CHECK(read_checksums(folder.path()).contains("old"));
+  CHECK(ros::read_file(folder.path() / "version.txt") == "1.0.0\n");
+  write("2.0.0", "new", c);
+  const auto list = read_checksums(folder.path());
+  CHECK_FALSE(list.contains("old"));
+  CHECK(list.at("new") == c);
+  CHECK(list.at("release/1.0.0/initrd") == b);
+  CHECK(list.at("version.txt") == ros::sha256("2.0.0\n"));
+  CHECK(ros::read_file(folder.path() / "version.txt") == "2.0.0\n");
 }
