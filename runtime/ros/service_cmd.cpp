@@ -26,7 +26,7 @@ namespace {
 constexpr const char* kHelp =
     "usage: ros service list [-a] [-u]           services that can be switched on, and which are\n"
     "           -a, --all     the system's own, too\n"
-    "           -u, --update  asks the catalogues anew\n"
+    "           -u, --update  asks the catalogues anew, also what enabled ones are\n"
     "       ros service enable NAME...           from the next boot on, or from `up` on; NAME is\n"
     "                                            one of `list`, a file or a URL\n"
     "       ros service disable NAME...          the opposite\n"
@@ -131,7 +131,7 @@ Services choose(const Arguments& names, const Services& services, Left left = Le
   for (const auto& name : names) {
     if (std::ranges::count(all, name) > 0) continue;
     std::vector<std::string> ignored;
-    const auto offered = Catalogue{load_config()}.names(Reach::here, ignored);
+    const auto offered = Catalogue{load_config()}.names(ignored);
     if (std::ranges::count(offered, name) > 0)
       throw Error{fmt::format("service {} is not switched on", name), Error::Kind::usage}.hint(
           "ros service enable " + name);
@@ -151,16 +151,22 @@ int list(Arguments arguments) {
   expect_words(arguments, 0, 0, "ros service list");
   const Config config = load_config();
   std::vector<std::string> problems;
+  const Catalogue catalogue{config};
+  const Value* include = config.find("rancher.services_include");
+  if (update) {
+    std::vector<std::string> included;
+    for (const auto& [name, value] : include ? include->members() : std::vector<Value::Member>{})
+      if (value.as_bool().value_or(false)) included.push_back(name);
+    catalogue.update(included, problems);
+  }
   std::map<std::string, bool> on;
-  for (const auto& name : Catalogue{config}.names(update ? Reach::anew : Reach::here, problems))
-    on[name] = false;
+  for (const auto& name : catalogue.names(problems)) on[name] = false;
   std::vector<std::string> said_at_boot;
   for (const auto& service : services_of(config, said_at_boot))  // an agent that was found
     if (on.contains(service.name)) on[service.name] = true;
   const Value* own = config.find("rancher.services");
   for (const auto& member : own ? own->members() : std::vector<Value::Member>{})
     if (all) on[member.first] = true;
-  const Value* include = config.find("rancher.services_include");
   for (const auto& [name, value] : include ? include->members() : std::vector<Value::Member>{})
     if (all || !own || !own->find(name) || on.contains(name))
       on[name] = value.as_bool().value_or(false);
@@ -221,7 +227,7 @@ int enable(const Arguments& names) {
 void check_known(const Arguments& names) {
   const Config config = load_config();
   std::vector<std::string> problems;
-  auto known = Catalogue{config}.names(Reach::here, problems);
+  auto known = Catalogue{config}.names(problems);
   for (const char* key : {"rancher.services", "rancher.services_include"}) {
     const Value* value = config.find(key);
     for (const auto& member : value ? value->members() : std::vector<Value::Member>{})
