@@ -299,6 +299,7 @@ rancher:
   CHECK(made.build.arguments == std::vector<std::pair<std::string, std::string>>{
                                     {"BASE", "here"}, {"http_proxy", "http://p"}});
   CHECK(made.restart_if_failed);
+  CHECK(made.spec.most_restarts == 5);
   CHECK_FALSE(made.restart);
   CHECK(made.reload_config);
   CHECK(made.schedule == "@hourly");
