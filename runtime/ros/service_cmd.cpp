@@ -190,7 +190,6 @@ void switch_services(const Arguments& names, bool on) {
   Value tree;
   tree.set_path("rancher.services_include", std::move(include));
   merge_user_config(tree);
-  request_reload();
 }
 
 Value include_map(const Arguments& names, Value map) {
@@ -198,7 +197,7 @@ Value include_map(const Arguments& names, Value map) {
   return map;
 }
 
-// Everything is checked and fetched before anything is switched.
+// Everything is checked and fetched before anything is switched. `up` starts it, or the next boot.
 int enable(const Arguments& names) {
   expect_names(names, "enable", 1);
   for (const auto& name : names) check_kept(name);
@@ -217,7 +216,11 @@ int enable(const Arguments& names) {
   for (const auto& service : services_of(config, problems)) {
     if (std::ranges::count(before, service.name, &Service::name) > 0) continue;
     if (!service.system) wait_for_engine(kUserDocker);
-    if (!has_image(Docker{service.engine()}, service)) provide_image(service, {});
+    const Docker docker{service.engine()};
+    if (!has_image(docker, service)) provide_image(service, {});
+    // Not even when somebody else's change has the configuration read anew.
+    const auto state = docker.inspect(service.container);
+    if (!service.on_demand && (!state || !state->running)) Stopped{service.name}.keep();
   }
   switch_services(names, true);
   return 0;
@@ -241,6 +244,7 @@ int disable(const Arguments& names) {
   expect_names(names, "disable", 1);
   check_known(names);
   switch_services(names, false);
+  request_reload();
   return 0;
 }
 
@@ -362,6 +366,22 @@ void need_image(const Service& service, bool may_build) {
   provide_image(service, {});
 }
 
+// With what they come after and what has no container yet: groups of volumes, others of their file.
+Arguments with_needed(Arguments names, const Services& services) {
+  auto containers = Docker{kSystemDocker}.list(true);
+  std::ranges::move(user_containers(), std::back_inserter(containers));
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto found = std::ranges::find(services, names[i], &Service::name);
+    if (found == services.end()) continue;
+    for (const auto& other : services)
+      if (std::ranges::count(found->after, other.name) > 0 &&
+          std::ranges::count(names, other.name) == 0 &&
+          std::ranges::count(containers, other.container, &Container::name) == 0)
+        names.push_back(other.name);
+  }
+  return names;
+}
+
 int up(const std::string& verb, Arguments names) {
   const bool create = verb == "create";
   const Recreate recreate = verb == "start" ? Recreate::never : take_recreate(names);
@@ -369,7 +389,8 @@ int up(const std::string& verb, Arguments names) {
   const bool foreground = take_flag(names, "", "--foreground");
   const int seconds = take_number(names, "-t", "--timeout", 10);
   expect_names(names, verb, verb == "up" ? 0 : 1);
-  const Services chosen = choose(names, services_now());
+  const Services services = services_now();
+  const Services chosen = choose(with_needed(names, services), services);
   for (const auto& service : chosen) need_image(service, may_build);
   const Service* console = nullptr;  // the last one, for it ends this process
   for (const auto& service : chosen) {
@@ -390,7 +411,7 @@ int up(const std::string& verb, Arguments names) {
       docker.start(service.container);
     } else {
       Service now = service;
-      now.create_only &= verb != "start";
+      now.create_only &= verb != "start" || std::ranges::count(names, service.name) == 0;
       ensure_started(docker, now);
     }
     if (!create) {
