@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
@@ -33,7 +34,7 @@ constexpr const char* kHelp =
     "       ros service delete NAME...           as if nobody had ever said either\n"
     "\n"
     "       ros service ps [-q] [NAME...]        their containers; -q: the IDs only\n"
-    "       ros service logs [-f] [-n N] NAME    the last N lines (--tail, --lines), 100 when\n"
+    "       ros service logs [-f] [-n N] NAME... the last N lines (--tail, --lines), 100 when\n"
     "                                            not given; -f goes on as more is written\n"
     "       ros service up [--force-recreate | --no-recreate] [--no-build] [--foreground]\n"
     "                      [-t SECONDS] [NAME...]  starts them, in new containers where the\n"
@@ -319,6 +320,25 @@ void show_log(const Service& service, bool follow, int lines) {
                                 });
 }
 
+// Of several, one after the other, or all at once when there is no end to wait for.
+void show_logs(const Services& services, bool follow, int lines) {
+  if (services.size() == 1) return show_log(services[0], follow, lines);
+  std::vector<std::thread> threads;
+  for (const auto& service : services) {
+    const auto show = [&service, follow, lines] {
+      try {
+        if (!follow) print(fmt::format("==> {} <==\n", service.name));
+        std::fflush(stdout);
+        show_log(service, follow, lines);
+      } catch (const Error& error) {
+        say(std::string{"ros: "} + error.what());
+      }
+    };
+    follow ? (void)threads.emplace_back(show) : show();
+  }
+  for (auto& thread : threads) thread.join();
+}
+
 // --- changing what they do ----------------------------------------------------
 
 enum class Recreate { changed, always, never };
@@ -423,9 +443,7 @@ int up(const std::string& verb, Arguments names) {
   request_reload();  // the supervisor looks after those that are new
   // Made when it starts the next time: nothing of that can be done ahead.
   if (console && !create) renew_console(*console, recreate, seconds);
-  if (foreground && !create) {
-    for (const auto& service : chosen) show_log(service, true, -1);
-  }
+  if (foreground && !create) show_logs(chosen, true, -1);
   return 0;
 }
 
@@ -534,9 +552,8 @@ int dispatch(const std::string& verb, const Arguments& rest) {
 int service_logs(Arguments names) {
   const int lines = take_number(names, "", "--lines", take_number(names, "-n", "--tail", 100));
   const bool follow = take_flag(names, "-f", "--follow");
-  expect_words(names, 1, 1, "ros service logs");
-  for (const auto& service : choose(names, services_now(), Left::found))
-    show_log(service, follow, lines);
+  expect_names(names, "logs", 1);
+  show_logs(choose(names, services_now(), Left::found), follow, lines);
   return 0;
 }
 
