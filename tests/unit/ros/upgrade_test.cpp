@@ -135,6 +135,12 @@ TEST_CASE("upgrade: from a server, which is asked only for what is missing", "[r
     CHECK(read_file(box.medium / "layers/runtime-2") == "new");
     CHECK(server.requests().size() == 3);
   }
+  SECTION("it cannot go on with what an earlier one left") {
+    write_file(box.medium / "layers/runtime-2.part", "ne");
+    server.put("/r/layers/runtime-2", "new");  // all of it, whatever range is asked for
+    box.bring(server.url() + "/r");
+    CHECK(read_file(box.medium / "layers/runtime-2") == "new");
+  }
   SECTION("a file is gone") {
     CHECK_THROWS_WITH(box.bring(server.url() + "/r"),
                       Contains("layers/runtime-2 cannot be fetched"));
