@@ -197,6 +197,20 @@ TEST_CASE("upgrade: past the firmware, there and back, and out of a registry", "
   const std::string absent =
       refused(guest, "ros os upgrade -f -i " + registry.address() + "/nobody:1");
   CHECK_THAT(absent, Contains("/nobody:1 cannot be pulled"));
+
+  // One that was killed while it asked leaves a container and an image, which are garbage. An index
+  // is enough of an image for that.
+  const std::string half = registry.address() + "/half:1";
+  guest.root("mkdir /var/lib/half && cd /var/lib/half && curl -sSf -o index " + releases.place() +
+             "/index && tar -c . | docker import - " + half + " && docker push -q " + half +
+             " && docker rmi " + half);
+  guest.root("sleep 300 </dev/null 2>/dev/null | ros os upgrade -i " + half +
+             " >/run/asked 2>&1 & echo $! >/run/asker");
+  guest.root(
+      "for i in $(seq 90); do grep -q '^Upgrade from' /run/asked && break; sleep 1; done;"
+      " kill -9 $(cat /run/asker)");
+  const std::string garbage = guest.root("ros os gc");
+  CHECK_THAT(garbage, Contains("removed container ") && Contains("removed image " + half));
   upgrade(guest, "-i " + image);
   guest.expect(std::string{"rancheros: version "} + kNext + " is ready and stays", seconds{600});
   CHECK(guest.run("ros os version") == kNext);
