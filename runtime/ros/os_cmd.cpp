@@ -261,7 +261,8 @@ int append(Arguments arguments) {
   const fs::path disk = disk_to_append();
   const std::string running = running_version();
   if (!clear && arguments.empty()) {
-    const auto words = kept_append(disk, running);
+    auto words = kept_append(disk, running);
+    for (const auto& own : own_append(disk, running)) std::erase(words, own);
     if (!words.empty()) fmt::print("{}\n", join(words, " "));
     return 0;
   }

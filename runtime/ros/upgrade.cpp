@@ -132,9 +132,16 @@ std::vector<std::string> whole_cmdline(const Release& release,
   return cmdline;
 }
 
+// A builder's image has only its own, and no file that says which they are.
+std::vector<std::string> own_append(const fs::path& medium, const std::string& version) {
+  if (const auto own = try_read_file(medium / version / "own")) return words(*own);
+  return kept_append(medium, version);
+}
+
 void describe_version(const fs::path& medium, const Release& release,
-                      const std::vector<std::string>& append) {
+                      const std::vector<std::string>& append, const std::vector<std::string>& own) {
   const fs::path folder = medium / release.version;
+  write_file_atomically(folder / "own", join(own, " ") + "\n");
   write_file_atomically(folder / "menu.cfg", version_menu(release, whole_cmdline(release, append)));
   write_file_atomically(folder / "append", join(append, " ") + "\n");
   write_file_atomically(folder / "release", to_text(release));
@@ -148,14 +155,17 @@ void set_append(WritableMedium& medium, const std::string& version,
     throw Error{"version " + version + " is not on this disk", Error::Kind::usage};
   const fs::path folder = medium.folder() / version;
   const fs::path menu = folder / "menu.cfg", fresh = folder / "menu.new", old = folder / "menu.old";
+  const auto own = own_append(medium.folder(), version);
   const auto is_directory = [](const std::string& word) { return word.starts_with(kDirectory); };
   if (std::ranges::none_of(append, is_directory))
     std::ranges::copy_if(kept_append(medium.folder(), version), std::back_inserter(append),
                          is_directory);
+  append.insert(append.begin(), own.begin(), own.end());  // a later word beats an earlier one
 
   // GRUB does not read the journal: the new file is in its place before the folder names it, and
   // the old one, by a second name, after that.
   fs::remove(old);
+  write_file_atomically(folder / "own", join(own, " ") + "\n");
   fs::create_hard_link(menu, old);
   write_file_atomically(fresh, version_menu(*found, whole_cmdline(*found, append)));
   medium.flush();
@@ -207,7 +217,7 @@ void stage(WritableMedium& medium, const Release& release, const ReleaseSource& 
     say(fmt::format("fetching {} ({})", file.path, human_size(file.size)));
     source.fetch(file, path);
   }
-  describe_version(root, release, append);
+  describe_version(root, release, append, own_append(root, running));
   medium.flush();
 }
 

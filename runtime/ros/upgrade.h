@@ -30,13 +30,17 @@ std::vector<std::string> append_words(const std::string& text);
 // Those that were added to `version` when its image was built, when it was installed or by
 // set_append().
 std::vector<std::string> kept_append(const fs::path& medium, const std::string& version);
+// Of these, what its image was built with, or the one that it is an upgrade of.
+std::vector<std::string> own_append(const fs::path& medium, const std::string& version);
 
 // All of the kernel's command line of a version on a disk.
 std::vector<std::string> whole_cmdline(const Release& release,
                                        const std::vector<std::string>& append);
 // Writes VERSION/ of the medium but for kernel and initrd; `release` last, for then it is whole.
+// `own`: those of `append` that an image brought.
 void describe_version(const fs::path& medium, const Release& release,
-                      const std::vector<std::string>& append);
+                      const std::vector<std::string>& append,
+                      const std::vector<std::string>& own = {});
 
 // Puts other words in the place of those that were added to a version, which may be the one that
 // runs; what the image brought stays, and the folder that the installer chose for the state, unless

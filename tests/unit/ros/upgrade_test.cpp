@@ -216,6 +216,7 @@ TEST_CASE("upgrade: words of the owner for the kernel, of the version that runs"
   using Words = std::vector<std::string>;
   write_file(box.medium / "1/append", "own=[a]\n");  // as the builder does for an image's own words
   CHECK(kept_append(box.medium, "1") == Words{"own=[a]"});
+  CHECK(own_append(box.medium, "1") == Words{"own=[a]"});
   const auto set = [&](const Words& words) {
     WritableMedium writable{box.medium};
     set_append(writable, "1", words);
@@ -223,25 +224,34 @@ TEST_CASE("upgrade: words of the owner for the kernel, of the version that runs"
     return read_file(box.medium / "1/menu.cfg");
   };
   write_file(box.medium / "1/menu.old", "of one that was cut short");
-  CHECK_THAT(set({"a=[1]", "b"}), Contains("/1/vmlinuz $trial_word panic=10 'a=[1]' b\n"));
-  CHECK(kept_append(box.medium, "1") == Words{"a=[1]", "b"});
-  CHECK_THAT(set({"c=2"}), Contains("/1/vmlinuz $trial_word panic=10 c=2\n"));
-  CHECK_THAT(set({}), Contains("/1/vmlinuz $trial_word panic=10\n"));
-  CHECK(kept_append(box.medium, "1").empty());
+  CHECK_THAT(set({"a=[1]", "b"}),
+             Contains("/1/vmlinuz $trial_word panic=10 'own=[a]' 'a=[1]' b\n"));
+  CHECK(kept_append(box.medium, "1") == Words{"own=[a]", "a=[1]", "b"});
+  CHECK_THAT(set({"c=2"}), Contains("/1/vmlinuz $trial_word panic=10 'own=[a]' c=2\n"));
+  CHECK_THAT(set({}), Contains("/1/vmlinuz $trial_word panic=10 'own=[a]'\n"));
+  CHECK(kept_append(box.medium, "1") == Words{"own=[a]"});
   // A power cut between the menu and the list.
   write_file(box.medium / "1/append", "else=1\n");
-  CHECK_THAT(set({"c=2"}), Contains("/1/vmlinuz $trial_word panic=10 c=2\n"));
+  CHECK_THAT(set({"c=2"}), Contains("/1/vmlinuz $trial_word panic=10 'own=[a]' c=2\n"));
 
   // The folder of the state stays where it is until somebody names another.
   set({"rancher.state.directory=ros", "d"});
-  CHECK(kept_append(box.medium, "1") == Words{"rancher.state.directory=ros", "d"});
+  CHECK(kept_append(box.medium, "1") == Words{"own=[a]", "rancher.state.directory=ros", "d"});
   set({});
-  CHECK(kept_append(box.medium, "1") == Words{"rancher.state.directory=ros"});
+  CHECK(kept_append(box.medium, "1") == Words{"own=[a]", "rancher.state.directory=ros"});
   set({"rancher.state.directory=other"});
-  CHECK(kept_append(box.medium, "1") == Words{"rancher.state.directory=other"});
+  CHECK(kept_append(box.medium, "1") == Words{"own=[a]", "rancher.state.directory=other"});
+  // An upgrade keeps all, and knows which are whose.
+  box.bring();
+  CHECK(own_append(box.medium, "2") == Words{"own=[a]"});
+  {
+    WritableMedium writable{box.medium};
+    set_append(writable, "2", {"e"});
+  }
+  CHECK(kept_append(box.medium, "2") == Words{"own=[a]", "e"});
   for (const auto& file : box.one.files) CHECK(is_intact(box.medium / file.path, file));
   WritableMedium writable{box.medium};
-  CHECK_THROWS_WITH(set_append(writable, "2", {}), Contains("version 2 is not on this disk"));
+  CHECK_THROWS_WITH(set_append(writable, "3", {}), Contains("version 3 is not on this disk"));
 }
 
 TEST_CASE("upgrade: on trial, then ready: it stays, and there is a way back", "[ros]") {
