@@ -56,7 +56,7 @@ std::vector<ReleaseFile> missing_files(const fs::path& medium, const Release& re
 // Brings every file of the release onto the medium, checks all of them, and writes the version's
 // menu: it could boot, and nothing points to it yet. Old versions make room when there is none.
 // Throws Error when the medium is too small, a file cannot be had or is not what the release
-// says; versions that boot are as they were.
+// says; versions that may start are as they were, the previous one but for making room.
 void stage(WritableMedium& medium, const Release& release, const ReleaseSource& source,
            const std::vector<std::string>& append, const std::string& running, const Say& say);
 
@@ -68,7 +68,7 @@ void put_on_trial(WritableMedium& medium, const std::string& version, int tries 
 std::optional<std::string> settle(const fs::path& medium, const std::string& running);
 
 // Removes all versions but `keep` and files that neither these nor `coming`, which is about to
-// be brought, name. Returns what was removed.
+// be brought, name. A folder with anything else in it is not a version's. Returns what was removed.
 std::vector<std::string> collect(WritableMedium& medium, const std::set<std::string>& keep,
                                  const Release& coming = {});
 
