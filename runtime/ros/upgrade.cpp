@@ -310,6 +310,31 @@ void put_on_trial(WritableMedium& medium, const std::string& version, int tries)
   medium.save(state);
 }
 
+bool cancel_trial(WritableMedium& medium, const std::string& running) {
+  BootState state = load_boot_state(medium.folder());
+  if (state.trial.empty() || state.trial == running) return false;
+  state.trial.clear();
+  medium.save(state);
+  return true;
+}
+
+std::string platform_of(const fs::path& medium, const std::string& version) {
+  for (const auto& release : releases_on(medium))
+    if (release.version == version) return release.platform;
+  return {};
+}
+
+void check_platform(const fs::path& medium, const Release& release, const std::string& running,
+                    const std::string& platform) {
+  const std::string wanted = platform.empty() ? platform_of(medium, running) : platform;
+  if (wanted.empty() || release.platform.empty() || release.platform == wanted) return;
+  throw Error{
+      fmt::format("version {} is of platform {}, and {} is {}", release.version, release.platform,
+                  platform.empty() ? "this box" : "the one that was asked for", wanted),
+      Error::Kind::usage}
+      .hint("--platform " + release.platform + " takes it all the same");
+}
+
 std::optional<std::string> settle(const fs::path& folder, const std::string& running) {
   BootState state = load_boot_state(folder);
   if (state.trial.empty()) return {};

@@ -63,6 +63,17 @@ void stage(WritableMedium& medium, const Release& release, const ReleaseSource& 
 // The switch: the next starts are those of `version`; GRUB counts them, up to `tries`.
 void put_on_trial(WritableMedium& medium, const std::string& version, int tries = kTrialStarts);
 
+// Takes back a switch whose version does not run (yet). False when there is none.
+bool cancel_trial(WritableMedium& medium, const std::string& running);
+
+// Throws Error when the release is of another platform than `platform` or, when that is empty, than
+// the version that runs: its layers have another platform's datasources, agents and words for the
+// kernel.
+void check_platform(const fs::path& medium, const Release& release, const std::string& running,
+                    const std::string& platform);
+// The platform of a version on the medium, "" when nothing says it.
+std::string platform_of(const fs::path& medium, const std::string& version);
+
 // When the running version is ready: it stays if it was on trial, or what failed is kept as such.
 // What to tell people, if there is anything.
 std::optional<std::string> settle(const fs::path& medium, const std::string& running);

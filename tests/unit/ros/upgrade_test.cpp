@@ -328,6 +328,28 @@ TEST_CASE("upgrade: the previous version makes room when that is enough", "[ros]
   CHECK(status == 0);
 }
 
+TEST_CASE("upgrade: a release of another platform is refused unless it is asked for", "[ros]") {
+  Box box;
+  box.two.platform = "gce";
+  CHECK_THROWS_WITH(check_platform(box.medium, box.two, "1", ""),
+                    Contains("version 2 is of platform gce, and this box is amd64") &&
+                        Contains("--platform gce"));
+  CHECK_NOTHROW(check_platform(box.medium, box.two, "1", "gce"));
+  CHECK_THROWS(check_platform(box.medium, box.two, "1", "amd64"));
+  CHECK_NOTHROW(check_platform(box.medium, box.one, "1", ""));
+  CHECK_NOTHROW(check_platform(box.medium, box.two, "unknown", ""));
+}
+
+TEST_CASE("upgrade: a switch that has not happened yet is taken back", "[ros]") {
+  Box box;
+  WritableMedium writable{box.medium};
+  CHECK_FALSE(cancel_trial(writable, "1"));
+  writable.save({.current = "1", .previous = "0", .trial = "2", .tries = 3});
+  CHECK_FALSE(cancel_trial(writable, "2"));  // it runs
+  CHECK(cancel_trial(writable, "1"));
+  CHECK(load_boot_state(box.medium) == BootState{.current = "1", .previous = "0"});
+}
+
 TEST_CASE("upgrade: on trial, then ready: it stays, and there is a way back", "[ros]") {
   Box box;
   box.bring();
