@@ -45,6 +45,15 @@ constexpr const char* kHelp =
     "`ros COMMAND --help` tells more. `docker` is user Docker; `system-docker` is the\n"
     "Docker that runs the system services.\n";
 
+int wait_for_docker(const Arguments& arguments) {
+  if (arguments.empty() || (arguments[0] != "--help" && arguments[0] != "-h"))
+    return wait_for_docker_verb(arguments);
+  std::puts(
+      "usage: wait-for-docker [--then COMMAND…]    returns, or becomes COMMAND, when user\n"
+      "                                            Docker answers");
+  return 0;
+}
+
 using Verb = std::function<int(const Arguments&)>;
 
 const std::map<std::string, Verb>& verbs() {
@@ -73,7 +82,7 @@ const std::map<std::string, Verb>& verbs() {
       {"halt", power("halt")},
       {"shutdown", power("shutdown")},
       {"system-docker", system_docker_verb},
-      {"wait-for-docker", wait_for_docker_verb},
+      {"wait-for-docker", wait_for_docker},
       {"early-config", early_config_verb},
       {"bootcmd", bootcmd_verb},
       {"sysinit", sysinit_verb},
