@@ -82,6 +82,8 @@ std::string create_body(const ContainerSpec& spec) {
   Json host = {{"Privileged", spec.privileged},
                {"ReadonlyRootfs", spec.read_only},
                {"RestartPolicy", {{"Name", spec.restart}}}};
+  if (spec.restart == "on-failure" && spec.most_restarts > 0)
+    host["RestartPolicy"]["MaximumRetryCount"] = spec.most_restarts;
   const auto put_text = [](Json& json, const char* name, const std::string& text) {
     if (!text.empty()) json[name] = text;
   };

@@ -39,6 +39,7 @@ struct ContainerSpec {
   std::string restart = "no";
   std::string log_driver, hostname, user, working_dir, stop_signal;
   std::string network, pid, ipc, uts, cgroupns;  // empty: the engine's default
+  int most_restarts = 0;  // with restart "on-failure"; 0: as often as it fails
   std::optional<int> oom_score_adj;
   std::int64_t memory = 0;  // bytes; 0 is no limit
   bool privileged = false, read_only = false, tty = false, stdin_open = false;

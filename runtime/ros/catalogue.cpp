@@ -78,8 +78,10 @@ Catalogue::Catalogue(const Config& config, fs::path cache)
   }
 }
 
-// The text of a file, or of a document by URL or what was kept of it.
-std::string Catalogue::read(const std::string& place, Reach reach) const {
+// The text of a file, or of a document by URL or what was kept of it. With a digest, what was kept
+// has to fit it.
+std::string Catalogue::read(const std::string& place, Reach reach,
+                            const std::string& digest) const {
   if (!is_url(place)) {
     if (!place.starts_with('/'))
       throw Error{place + " is neither the path of a file nor a URL", Error::Kind::input};
@@ -89,7 +91,8 @@ std::string Catalogue::read(const std::string& place, Reach reach) const {
   if (!parse_url(place)) throw Error{place + " is no http or https URL", Error::Kind::input};
   const fs::path kept = cache_ / sha256(place);
   if (reach != Reach::anew) {
-    if (auto text = try_read_file(kept)) return *text;
+    auto text = try_read_file(kept);
+    if (text && (digest.empty() || sha256(*text) == digest)) return *text;
   }
   if (reach == Reach::here) throw Error{place + " has not been fetched yet", Error::Kind::network};
   try {
@@ -108,33 +111,55 @@ std::optional<Index> Catalogue::index_of(const Repository& repository, Reach rea
   return index;
 }
 
-std::vector<std::string> Catalogue::names(Reach reach, std::vector<std::string>& problems) const {
+std::vector<std::string> Catalogue::names(std::vector<std::string>& problems) const {
   std::set<std::string> all;
   for (const auto& repository : repositories_) {
-    std::optional<Index> index;
     try {
-      index = index_of(repository, reach);
+      const auto index = index_of(repository, Reach::here);
+      if (!index) continue;
+      for (const auto& [name, digest] : *index) all.insert(name);
     } catch (const Error& error) {
       problems.push_back(fmt::format("catalogue {}: {}", repository.name, error.what()));
-      // What was kept still counts.
-      if (reach == Reach::anew && is_url(repository.place))
-        index = index_of(repository, Reach::here);
     }
-    if (!index) continue;
-    for (const auto& [name, digest] : *index) all.insert(name);
   }
   return {all.begin(), all.end()};
+}
+
+void Catalogue::update(const std::vector<std::string>& included,
+                       std::vector<std::string>& problems) const {
+  const auto attempt = [&](const std::string& what, const auto& action) {
+    try {
+      action();
+    } catch (const Error& error) {
+      problems.push_back(what + error.what());
+    }
+  };
+  std::set<std::string> left{included.begin(), included.end()};
+  for (const auto& repository : repositories_) {
+    if (!is_url(repository.place)) continue;
+    const std::string whose = fmt::format("catalogue {}: ", repository.name);
+    attempt(whose, [&] {
+      const auto index = index_of(repository, Reach::anew);
+      for (const auto& [name, digest] : *index)
+        if (left.erase(name) > 0)
+          attempt(whose, [&] { define_in(repository, name, digest, Reach::anew); });
+    });
+  }
+  for (const auto& name : left)
+    if (is_url(name)) attempt("", [&] { define(name, Reach::anew); });
 }
 
 Value Catalogue::define_in(const Repository& repository, const std::string& name,
                            const std::string& digest, Reach reach) const {
   const std::string place = definition_place(repository.place, name);
-  const std::string text = read(place, reach);
+  const std::string text = read(place, reach, digest);
   if (!digest.empty() && sha256(text) != digest)
     throw Error{fmt::format("{}: its SHA-256 is not the one in the index of catalogue {}", place,
                             repository.name),
                 Error::Kind::input}
-        .hint("the catalogue was tampered with or is half updated; nothing was taken from it");
+        .hint(
+            "the catalogue was tampered with or is half updated, or the index that was kept is old "
+            "(ros service list -u); nothing was taken from it");
   const Value definitions = parse_compose(text, place);
   if (!definitions.find(name))
     throw mistake(fmt::format("this does not define {}", name), definitions);

@@ -5,7 +5,8 @@
 // lists them; the one in the image needs no network. A name may also be a file or a URL.
 //
 // What came by the network is kept in /var/lib/rancher/cache and used from there, so a service that
-// was enabled starts without its server, and means the same until somebody asks for it anew.
+// was enabled starts without its server, and means the same until somebody asks for it anew. A
+// definition that an index has another digest of by now counts as never fetched.
 #pragma once
 
 #include <map>
@@ -38,9 +39,13 @@ class Catalogue {
  public:
   explicit Catalogue(const Config& config, fs::path cache = kCatalogueCache);
 
-  // The services of all catalogues. One that cannot be read is left out and named in `problems`;
-  // with Reach::here one that was never fetched is left out silently.
-  std::vector<std::string> names(Reach reach, std::vector<std::string>& problems) const;
+  // The services of all catalogues, as far as they are here. One that cannot be read is left out
+  // and named in `problems`, one that was never fetched silently.
+  std::vector<std::string> names(std::vector<std::string>& problems) const;
+
+  // Fetches all indexes anew, and the definitions behind the names, files and URLs of `included`.
+  // What cannot be had is named in `problems`, and what was kept of it stays.
+  void update(const std::vector<std::string>& included, std::vector<std::string>& problems) const;
 
   // The definitions (a map) behind a name, a file or a URL. Throws Error: kind network when trying
   // again may help, kind input when not; for an unknown name with a suggestion.
@@ -50,7 +55,7 @@ class Catalogue {
   struct Repository {
     std::string name, place;  // no slash at the end
   };
-  std::string read(const std::string& place, Reach reach) const;
+  std::string read(const std::string& place, Reach reach, const std::string& digest = {}) const;
   std::optional<Index> index_of(const Repository& repository, Reach reach) const;
   Value define_in(const Repository& repository, const std::string& name, const std::string& digest,
                   Reach reach) const;

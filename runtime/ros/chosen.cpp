@@ -1,8 +1,11 @@
 #include "runtime/ros/chosen.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
 
+#include "runtime/base/error.h"
 #include "runtime/base/text.h"
 
 namespace ros {
@@ -25,6 +28,17 @@ void share_ros(ContainerSpec& spec) {
 }
 
 }  // namespace
+
+void refuse_old_engine(const Choice& choice, const std::string& name) {
+  constexpr std::string_view kOld = "docker-";
+  if (choice.service != std::string{kEngine.service} || !name.starts_with(kOld) ||
+      name.find_first_of("/:@") != name.npos)
+    return;
+  const std::string version = name.substr(kOld.size());
+  if (version.empty() || !std::isdigit(static_cast<unsigned char>(version[0]))) return;
+  throw Error{name + " is the old system's name of an engine", Error::Kind::usage}.hint(
+      fmt::format("its image is docker:{}-dind; the system's own is `docker`", version));
+}
 
 Service from_image(Service service, const std::string& image) {
   ContainerSpec& spec = service.spec;

@@ -31,6 +31,10 @@ inline constexpr const char* kEngineVariable = "ROS_ENGINE";
 // The image that the configuration chooses for the service, "" for the system's own.
 std::string chosen_image(const Config& config, const std::string& service);
 
+// Throws Error (kind usage) that names the image to take instead for "docker-17.12.1-ce" and the
+// like, the old system's names of engines.
+void refuse_old_engine(const Choice& choice, const std::string& name);
+
 // The service `console` or `docker` as it runs out of `image`. A console keeps what is done in it,
 // under a name of its own.
 Service from_image(Service own, const std::string& image);

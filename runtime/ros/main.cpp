@@ -11,9 +11,12 @@
 #include <cstdlib>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "runtime/base/error.h"
 #include "runtime/base/text.h"
+#include "runtime/config/load.h"
+#include "runtime/ros/catalogue.h"
 #include "runtime/ros/completion.h"
 #include "runtime/ros/console_image.h"
 #include "runtime/ros/process.h"
@@ -45,6 +48,15 @@ constexpr const char* kHelp =
     "`ros COMMAND --help` tells more. `docker` is user Docker; `system-docker` is the\n"
     "Docker that runs the system services.\n";
 
+int wait_for_docker(const Arguments& arguments) {
+  if (arguments.empty() || (arguments[0] != "--help" && arguments[0] != "-h"))
+    return wait_for_docker_verb(arguments);
+  std::puts(
+      "usage: wait-for-docker [--then COMMAND…]    returns, or becomes COMMAND, when user\n"
+      "                                            Docker answers");
+  return 0;
+}
+
 using Verb = std::function<int(const Arguments&)>;
 
 const std::map<std::string, Verb>& verbs() {
@@ -73,7 +85,7 @@ const std::map<std::string, Verb>& verbs() {
       {"halt", power("halt")},
       {"shutdown", power("shutdown")},
       {"system-docker", system_docker_verb},
-      {"wait-for-docker", wait_for_docker_verb},
+      {"wait-for-docker", wait_for_docker},
       {"early-config", early_config_verb},
       {"bootcmd", bootcmd_verb},
       {"sysinit", sysinit_verb},
@@ -99,12 +111,28 @@ constexpr std::array kNames{
 constexpr std::array kNeedSystem{"console", "engine",  "install", "logs",
                                  "os",      "service", "s",       "tls"};
 
+// Those of the configuration and of the catalogues, as far as whoever asks may read them.
+std::vector<std::string> service_names() {
+  std::set<std::string> names;
+  try {
+    const Config config = load_config();
+    for (const char* key : {"rancher.services", "rancher.services_include"})
+      if (const Value* found = config.find(key))
+        for (const auto& member : found->members()) names.insert(member.first);
+    std::vector<std::string> ignored;
+    for (auto& name : Catalogue{config}.names(ignored)) names.insert(std::move(name));
+  } catch (const std::exception&) {
+    // Nobody wants to read of it in the middle of a command.
+  }
+  return {names.begin(), names.end()};
+}
+
 int complete() {
   const char* line = std::getenv("COMP_LINE");
   const char* point = std::getenv("COMP_POINT");
   const std::string_view all = line ? line : "";
   const auto length = static_cast<std::size_t>(point ? std::max(std::atol(point), 0L) : 0);
-  for (const auto& word : completions(all.substr(0, std::min(length, all.size()))))
+  for (const auto& word : completions(all.substr(0, std::min(length, all.size())), service_names))
     std::puts(word.c_str());
   return 0;
 }

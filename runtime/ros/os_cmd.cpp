@@ -31,7 +31,7 @@ constexpr const char* kHelp =
     "       ros os status                 the same with boot, memory, state, services, upgrades\n"
     "       ros os timeline [--json | --svg]  where the time of this boot went\n"
     "       ros os list [-i RELEASES]     versions on this disk and those that can be had\n"
-    "       ros os upgrade [VERSION] [-i RELEASES] [-s] [-f] [-a WORDS]\n"
+    "       ros os upgrade [VERSION] [-i RELEASES] [-s] [-f] [-a WORDS] [--platform NAME]\n"
     "               [--no-reboot | --kexec]\n"
     "           -i, --image RELEASES  a folder, URL or OCI image with an `index` (default:\n"
     "                                 rancher.upgrade.url); VERSION is the newest there\n"
@@ -40,7 +40,9 @@ constexpr const char* kHelp =
     "           --no-reboot           the next start is of the new version\n"
     "           -k, --kexec           starts it without the firmware\n"
     "           -a, --append WORDS    more for the kernel's command line; kept by upgrades\n"
-    "       ros os rollback [-f] [--no-reboot | --kexec]    to the version before\n"
+    "           --platform NAME       takes releases of that platform, not of this box's\n"
+    "       ros os rollback [-f] [--no-reboot | --kexec]    to the version before; takes\n"
+    "                                     back an upgrade that has not started yet\n"
     "       ros os append [WORDS...]      the owner's words for the kernel's command line, or "
     "puts\n"
     "                                     WORDS in their place; --clear: none\n"
@@ -160,17 +162,28 @@ int list(Arguments arguments) {
   const std::string running = running_version();
   std::vector<std::string> here;
   for (const auto& release : releases_on(kMediumFolder)) here.push_back(release.version);
-  std::vector<std::string> lines;
-  const auto add = [&](const std::string& version, const char* where) {
-    lines.push_back(
-        fmt::format("{} {}{}\n", version, where, version == running ? ", running" : ""));
+  const auto show = [&](const std::string& version, const std::string& where) {
+    fmt::print("{} {}{}\n", version, where, version == running ? ", running" : "");
   };
-  if (!place.empty())
-    for (const auto& release : source_of(place, config).releases())
-      add(release.version, std::erase(here, release.version) > 0 ? "here" : "available");
-  for (const auto& version : here) add(version, "here");
-  if (lines.empty()) add(running, "in memory");
-  for (const auto& line : lines) fmt::print("{}", line);
+  const auto show_here = [&] {
+    for (const auto& version : here) show(version, "here");
+  };
+  std::vector<Release> offered;
+  try {
+    if (!place.empty()) offered = source_of(place, config).releases();
+  } catch (...) {
+    show_here();
+    throw;
+  }
+  const std::string platform = platform_of(kMediumFolder, running);
+  for (const auto& release : offered) {
+    const bool other = !platform.empty() && release.platform != platform;
+    show(release.version, std::erase(here, release.version) > 0 ? "here"
+                          : other ? "available, of platform " + release.platform
+                                  : "available");
+  }
+  if (offered.empty() && here.empty()) show(running, "in memory");
+  show_here();
   return 0;
 }
 
@@ -211,6 +224,7 @@ int upgrade(Arguments arguments) {
   const auto added = append_words(take_option(arguments, "-a", "--append"));
   const bool only_stage = take_flag(arguments, "-s", "--stage");
   const bool force = take_flag(arguments, "-f", "--force");
+  const std::string platform = take_option(arguments, "", "--platform");
   const Next next = take_next(arguments);
   for (const char* old : {"--upgrade-console", "--debug"}) take_flag(arguments, "", old);  // no-ops
   expect_words(arguments, 0, 1, "ros os upgrade");
@@ -218,8 +232,13 @@ int upgrade(Arguments arguments) {
   const ReleaseSource source = source_of(place, config);
   const Release release =
       choose(source.releases(), arguments.empty() ? std::string{} : arguments[0]);
-  check_arch(release);
   const std::string running = running_version();
+  if (arguments.empty() && release.version == running) {
+    say(fmt::format("version {} runs here, and {} has no newer one", running, place));
+    return 0;
+  }
+  check_arch(release);
+  check_platform(disk, release, running, platform);
   auto append = kept_append(disk, running);
   append.insert(append.end(), added.begin(), added.end());
   std::uint64_t size = 0;
@@ -242,8 +261,12 @@ int rollback(Arguments arguments) {
   const bool force = take_flag(arguments, "-f", "--force");
   const Next next = take_next(arguments);
   expect_words(arguments, 0, 0, "ros os rollback");
-  const BootState state = load_boot_state(disk);
   const std::string running = running_version();
+  if (WritableMedium medium{disk}; cancel_trial(medium, running)) {
+    say(fmt::format("the next start is of version {}, as before", load_boot_state(disk).current));
+    return 0;
+  }
+  const BootState state = load_boot_state(disk);
   const std::string back = state.previous != running ? state.previous : state.current;
   if (back.empty() || back == running) throw Error{"there is no version to go back to"};
   if (!force && !confirm(fmt::format("Go back from {} to {}{}?", running, back,
@@ -261,7 +284,8 @@ int append(Arguments arguments) {
   const fs::path disk = disk_to_append();
   const std::string running = running_version();
   if (!clear && arguments.empty()) {
-    const auto words = kept_append(disk, running);
+    auto words = kept_append(disk, running);
+    for (const auto& own : own_append(disk, running)) std::erase(words, own);
     if (!words.empty()) fmt::print("{}\n", join(words, " "));
     return 0;
   }

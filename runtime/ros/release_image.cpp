@@ -9,8 +9,10 @@ namespace ros {
 ReleaseImage::ReleaseImage(std::string reference) : reference_(std::move(reference)) {
   was_here_ = !Docker{kSystemDocker}.image_id(reference_).empty();
   fetch_image(reference_);
-  // It is never started, but without a command there is no container.
-  container_ = trim(run_program(system_docker({"create", reference_, "/none"})));
+  // It is never started, but without a command there is no container. By the label, which no
+  // service has, `ros os gc` finds it when an upgrade was cut short.
+  container_ = trim(run_program(system_docker(
+      {"create", std::string{"--label="} + kServiceLabel + "=ros os", reference_, "/none"})));
 }
 
 ReleaseImage::~ReleaseImage() {

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::chrono::seconds kIndexTime{60};
 constexpr std::size_t kPiece = 1 << 20;
+constexpr int kNoRanges = 33;  // curl(1): the server cannot go on with a file
 
 void sync_file(const fs::path& path) {
   const Fd fd = open_file(path.string(), O_RDONLY);
@@ -94,36 +95,44 @@ std::vector<Release> ReleaseSource::releases() const {
   }
 }
 
-void ReleaseSource::download(const ReleaseFile& file, const fs::path& to) const {
-  // -q: no ~/.curlrc. A server that cannot resume sends all of it anew.
-  const int status = run({"curl",
-                          "-q",
-                          "--silent",
-                          "--show-error",
-                          "--fail",
-                          "--location",
-                          "--globoff",
-                          "--proto",
-                          "=http,https",
-                          "--proto-redir",
-                          "=http,https",
-                          "--connect-timeout",
-                          "20",
-                          "--speed-limit",
-                          "100",
-                          "--speed-time",
-                          "60",
-                          "--retry",
-                          "3",
-                          "--continue-at",
-                          "-",
-                          "--max-filesize",
-                          std::to_string(file.size),
-                          "--output",
-                          to.string(),
-                          "--url",
-                          place_ + "/" + file.path},
-                         {.environment = proxies_});
+// Goes on with what an earlier one left. Returns curl's exit status.
+int ReleaseSource::download(const ReleaseFile& file, const fs::path& to) const {
+  return run({"curl",  // -q: no ~/.curlrc
+              "-q",
+              "--silent",
+              "--show-error",
+              "--fail",
+              "--location",
+              "--globoff",
+              "--proto",
+              "=http,https",
+              "--proto-redir",
+              "=http,https",
+              "--connect-timeout",
+              "20",
+              "--speed-limit",
+              "100",
+              "--speed-time",
+              "60",
+              "--retry",
+              "3",
+              "--continue-at",
+              "-",
+              "--max-filesize",
+              std::to_string(file.size),
+              "--output",
+              to.string(),
+              "--url",
+              place_ + "/" + file.path},
+             {.environment = proxies_});
+}
+
+void ReleaseSource::fetch_remote(const ReleaseFile& file, const fs::path& to) const {
+  int status = download(file, to);
+  if (status == kNoRanges) {
+    fs::remove(to);
+    status = download(file, to);
+  }
   if (status != 0)
     throw Error{fmt::format("{}/{} cannot be fetched (curl ended with status {})", place_,
                             file.path, status),
@@ -139,7 +148,7 @@ void ReleaseSource::fetch(const ReleaseFile& file, const fs::path& to) const {
   else if (!remote_)
     copy_bytes(fs::path{place_} / file.path, part);
   else if (size_of(part) != file.size)
-    download(file, part);
+    fetch_remote(file, part);
   sync_file(part);
   if (!is_intact(part, file)) {
     const auto size = size_of(part);

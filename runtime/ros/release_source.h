@@ -33,7 +33,8 @@ class ReleaseSource {
  private:
   std::string text_of(const std::string& name) const;
   std::string signature() const;
-  void download(const ReleaseFile& file, const fs::path& to) const;
+  int download(const ReleaseFile& file, const fs::path& to) const;
+  void fetch_remote(const ReleaseFile& file, const fs::path& to) const;
 
   std::string place_;
   std::vector<std::string> proxies_;

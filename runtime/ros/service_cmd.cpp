@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
@@ -26,14 +27,14 @@ namespace {
 constexpr const char* kHelp =
     "usage: ros service list [-a] [-u]           services that can be switched on, and which are\n"
     "           -a, --all     the system's own, too\n"
-    "           -u, --update  asks the catalogues anew\n"
+    "           -u, --update  asks the catalogues anew, also what enabled ones are\n"
     "       ros service enable NAME...           from the next boot on, or from `up` on; NAME is\n"
     "                                            one of `list`, a file or a URL\n"
     "       ros service disable NAME...          the opposite\n"
     "       ros service delete NAME...           as if nobody had ever said either\n"
     "\n"
     "       ros service ps [-q] [NAME...]        their containers; -q: the IDs only\n"
-    "       ros service logs [-f] [-n N] NAME    the last N lines (--tail, --lines), 100 when\n"
+    "       ros service logs [-f] [-n N] NAME... the last N lines (--tail, --lines), 100 when\n"
     "                                            not given; -f goes on as more is written\n"
     "       ros service up [--force-recreate | --no-recreate] [--no-build] [--foreground]\n"
     "                      [-t SECONDS] [NAME...]  starts them, in new containers where the\n"
@@ -131,7 +132,7 @@ Services choose(const Arguments& names, const Services& services, Left left = Le
   for (const auto& name : names) {
     if (std::ranges::count(all, name) > 0) continue;
     std::vector<std::string> ignored;
-    const auto offered = Catalogue{load_config()}.names(Reach::here, ignored);
+    const auto offered = Catalogue{load_config()}.names(ignored);
     if (std::ranges::count(offered, name) > 0)
       throw Error{fmt::format("service {} is not switched on", name), Error::Kind::usage}.hint(
           "ros service enable " + name);
@@ -151,16 +152,22 @@ int list(Arguments arguments) {
   expect_words(arguments, 0, 0, "ros service list");
   const Config config = load_config();
   std::vector<std::string> problems;
+  const Catalogue catalogue{config};
+  const Value* include = config.find("rancher.services_include");
+  if (update) {
+    std::vector<std::string> included;
+    for (const auto& [name, value] : include ? include->members() : std::vector<Value::Member>{})
+      if (value.as_bool().value_or(false)) included.push_back(name);
+    catalogue.update(included, problems);
+  }
   std::map<std::string, bool> on;
-  for (const auto& name : Catalogue{config}.names(update ? Reach::anew : Reach::here, problems))
-    on[name] = false;
+  for (const auto& name : catalogue.names(problems)) on[name] = false;
   std::vector<std::string> said_at_boot;
   for (const auto& service : services_of(config, said_at_boot))  // an agent that was found
     if (on.contains(service.name)) on[service.name] = true;
   const Value* own = config.find("rancher.services");
   for (const auto& member : own ? own->members() : std::vector<Value::Member>{})
     if (all) on[member.first] = true;
-  const Value* include = config.find("rancher.services_include");
   for (const auto& [name, value] : include ? include->members() : std::vector<Value::Member>{})
     if (all || !own || !own->find(name) || on.contains(name))
       on[name] = value.as_bool().value_or(false);
@@ -184,7 +191,6 @@ void switch_services(const Arguments& names, bool on) {
   Value tree;
   tree.set_path("rancher.services_include", std::move(include));
   merge_user_config(tree);
-  request_reload();
 }
 
 Value include_map(const Arguments& names, Value map) {
@@ -192,7 +198,7 @@ Value include_map(const Arguments& names, Value map) {
   return map;
 }
 
-// Everything is checked and fetched before anything is switched.
+// Everything is checked and fetched before anything is switched. `up` starts it, or the next boot.
 int enable(const Arguments& names) {
   expect_names(names, "enable", 1);
   for (const auto& name : names) check_kept(name);
@@ -211,7 +217,11 @@ int enable(const Arguments& names) {
   for (const auto& service : services_of(config, problems)) {
     if (std::ranges::count(before, service.name, &Service::name) > 0) continue;
     if (!service.system) wait_for_engine(kUserDocker);
-    if (!has_image(Docker{service.engine()}, service)) provide_image(service, {});
+    const Docker docker{service.engine()};
+    if (!has_image(docker, service)) provide_image(service, {});
+    // Not even when somebody else's change has the configuration read anew.
+    const auto state = docker.inspect(service.container);
+    if (!service.on_demand && (!state || !state->running)) Stopped{service.name}.keep();
   }
   switch_services(names, true);
   return 0;
@@ -221,7 +231,7 @@ int enable(const Arguments& names) {
 void check_known(const Arguments& names) {
   const Config config = load_config();
   std::vector<std::string> problems;
-  auto known = Catalogue{config}.names(Reach::here, problems);
+  auto known = Catalogue{config}.names(problems);
   for (const char* key : {"rancher.services", "rancher.services_include"}) {
     const Value* value = config.find(key);
     for (const auto& member : value ? value->members() : std::vector<Value::Member>{})
@@ -235,6 +245,7 @@ int disable(const Arguments& names) {
   expect_names(names, "disable", 1);
   check_known(names);
   switch_services(names, false);
+  request_reload();
   return 0;
 }
 
@@ -309,6 +320,25 @@ void show_log(const Service& service, bool follow, int lines) {
                                 });
 }
 
+// Of several, one after the other, or all at once when there is no end to wait for.
+void show_logs(const Services& services, bool follow, int lines) {
+  if (services.size() == 1) return show_log(services[0], follow, lines);
+  std::vector<std::thread> threads;
+  for (const auto& service : services) {
+    const auto show = [&service, follow, lines] {
+      try {
+        if (!follow) print(fmt::format("==> {} <==\n", service.name));
+        std::fflush(stdout);
+        show_log(service, follow, lines);
+      } catch (const Error& error) {
+        say(std::string{"ros: "} + error.what());
+      }
+    };
+    follow ? (void)threads.emplace_back(show) : show();
+  }
+  for (auto& thread : threads) thread.join();
+}
+
 // --- changing what they do ----------------------------------------------------
 
 enum class Recreate { changed, always, never };
@@ -356,6 +386,22 @@ void need_image(const Service& service, bool may_build) {
   provide_image(service, {});
 }
 
+// With what they come after and what has no container yet: groups of volumes, others of their file.
+Arguments with_needed(Arguments names, const Services& services) {
+  auto containers = Docker{kSystemDocker}.list(true);
+  std::ranges::move(user_containers(), std::back_inserter(containers));
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto found = std::ranges::find(services, names[i], &Service::name);
+    if (found == services.end()) continue;
+    for (const auto& other : services)
+      if (std::ranges::count(found->after, other.name) > 0 &&
+          std::ranges::count(names, other.name) == 0 &&
+          std::ranges::count(containers, other.container, &Container::name) == 0)
+        names.push_back(other.name);
+  }
+  return names;
+}
+
 int up(const std::string& verb, Arguments names) {
   const bool create = verb == "create";
   const Recreate recreate = verb == "start" ? Recreate::never : take_recreate(names);
@@ -363,7 +409,8 @@ int up(const std::string& verb, Arguments names) {
   const bool foreground = take_flag(names, "", "--foreground");
   const int seconds = take_number(names, "-t", "--timeout", 10);
   expect_names(names, verb, verb == "up" ? 0 : 1);
-  const Services chosen = choose(names, services_now());
+  const Services services = services_now();
+  const Services chosen = choose(with_needed(names, services), services);
   for (const auto& service : chosen) need_image(service, may_build);
   const Service* console = nullptr;  // the last one, for it ends this process
   for (const auto& service : chosen) {
@@ -384,7 +431,7 @@ int up(const std::string& verb, Arguments names) {
       docker.start(service.container);
     } else {
       Service now = service;
-      now.create_only &= verb != "start";
+      now.create_only &= verb != "start" || std::ranges::count(names, service.name) == 0;
       ensure_started(docker, now);
     }
     if (!create) {
@@ -396,9 +443,7 @@ int up(const std::string& verb, Arguments names) {
   request_reload();  // the supervisor looks after those that are new
   // Made when it starts the next time: nothing of that can be done ahead.
   if (console && !create) renew_console(*console, recreate, seconds);
-  if (foreground && !create) {
-    for (const auto& service : chosen) show_log(service, true, -1);
-  }
+  if (foreground && !create) show_logs(chosen, true, -1);
   return 0;
 }
 
@@ -507,9 +552,8 @@ int dispatch(const std::string& verb, const Arguments& rest) {
 int service_logs(Arguments names) {
   const int lines = take_number(names, "", "--lines", take_number(names, "-n", "--tail", 100));
   const bool follow = take_flag(names, "-f", "--follow");
-  expect_words(names, 1, 1, "ros service logs");
-  for (const auto& service : choose(names, services_now(), Left::found))
-    show_log(service, follow, lines);
+  expect_names(names, "logs", 1);
+  show_logs(choose(names, services_now(), Left::found), follow, lines);
   return 0;
 }
 

@@ -177,6 +177,25 @@ void read_labels(Service& service, std::vector<std::string>& problems) {
   }
 }
 
+// "on-failure:N" restarts N times at most. The supervisor keeps the policy of a system service,
+// user Docker that of another one.
+void read_restart(Service& service, const Value& value, const std::string& text) {
+  const auto colon = std::min(text.find(':'), text.size());
+  const std::string policy = text.substr(0, colon);
+  int& most = service.spec.most_restarts;
+  const char* last = text.data() + text.size();
+  if (colon < text.size() &&
+      (policy != "on-failure" || std::from_chars(text.data() + colon + 1, last, most).ptr != last ||
+       most < 1))
+    throw Error{fmt::format("service {}: restart: {} is not understood", service.name, text),
+                Error::Kind::input}
+        .at(value.position())
+        .hint("no, always, unless-stopped, on-failure or on-failure:N");
+  service.restart = service.system && (policy == "always" || policy == "unless-stopped");
+  service.restart_if_failed = service.system && policy == "on-failure";
+  if (!service.system && !policy.empty()) service.spec.restart = policy;
+}
+
 Service read_service(const std::string& name, const Value& value, const Config& config,
                      std::vector<std::string>& problems) {
   Service service;
@@ -260,10 +279,7 @@ Service read_service(const std::string& name, const Value& value, const Config& 
   if (!service.system) service.after.push_back("docker");
   // User Docker's does not depend on the others.
   if (service.system && name != kUserDockerService) spec.annotations[kShimGroup] = "rancheros";
-  const std::string policy = text("restart");
-  service.restart = service.system && (policy == "always" || policy == "unless-stopped");
-  service.restart_if_failed = service.system && policy.starts_with("on-failure");
-  if (!service.system && !policy.empty()) spec.restart = policy;
+  if (const Value* policy = value.find("restart")) read_restart(service, *policy, text("restart"));
   service.chosen = chosen_image(config, name);
   if (name == "console") {  // it writes its own
     service.rebuild |= config.flag("rancher.force_console_rebuild");

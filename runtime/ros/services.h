@@ -20,7 +20,7 @@ struct Service {
   bool create_only = false;
   bool rebuild = false;            // a new container at each boot
   bool restart = false;            // started again when it ends
-  bool restart_if_failed = false;  // the same, unless its status was 0
+  bool restart_if_failed = false;  // the same, unless its status was 0; spec.most_restarts counts
   bool reload_config = false;      // what it wrote counts: the services are read again
   bool on_demand = false;          // only for others that name it
   std::string schedule;            // when it runs, in the words of crontab(5)

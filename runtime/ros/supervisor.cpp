@@ -39,10 +39,9 @@ constexpr const char* kRenewFolder = "/run/ros/renew";
 
 bool is_stopped(const std::string& name) { return fs::exists(fs::path{kStoppedFolder} / name); }
 
-// Blocks while the service is stopped by hand; was it?
-bool wait_until_wanted(const std::string& name) {
-  if (!is_stopped(name)) return false;
-  return wait_for_change(kStoppedFolder, -1, [&] { return !is_stopped(name); });
+// Blocks while the service is stopped by hand.
+void wait_until_wanted(const std::string& name) {
+  wait_for_change(kStoppedFolder, -1, [&] { return !is_stopped(name); });
 }
 
 void wait_for_address(int limit_ms) {
@@ -211,7 +210,7 @@ Supervisor::End Supervisor::run_on_schedule(const Service& service) {
   return {.failed = status != 0, .reason = ended(service, status)};
 }
 
-Supervisor::End Supervisor::run_once(const Service& service, double& since) {
+Supervisor::End Supervisor::run_once(const Service& service, double& since, int& restarts) {
   const Docker docker{service.engine()};
   if (!service.system) wait_for_engine(kUserDocker);
   if (!has_image(docker, service)) {
@@ -227,7 +226,9 @@ Supervisor::End Supervisor::run_once(const Service& service, double& since) {
   // A user service is the user engine's from here on.
   if (service.create_only || !service.system) return {.final = true};
   const int status = docker.wait(id);
-  const bool again = service.restart || (service.restart_if_failed && status != 0);
+  const int most = service.spec.most_restarts;
+  const bool again = service.restart ||
+                     (service.restart_if_failed && status != 0 && (most == 0 || restarts++ < most));
   return {.final = !again || service.wait_for_end,
           .failed = status != 0,
           .reason = ended(service, status)};
@@ -236,9 +237,16 @@ Supervisor::End Supervisor::run_once(const Service& service, double& since) {
 void Supervisor::look_after(const std::string& name) {
   if (const auto service = current(name)) wait_for_others(*service);
   Failure failure;
+  int restarts = 0;
   double since = uptime();
   for (;;) {
-    if (wait_until_wanted(name)) failure = {};
+    if (is_stopped(name)) {
+      mark_blocked(name);
+      wait_until_wanted(name);
+      failure = {};
+      restarts = 0;
+      note(name, failure);
+    }
     const auto service = current(name);
     if (!service || stopping()) break;
     const auto began = Clock::now();
@@ -247,13 +255,14 @@ void Supervisor::look_after(const std::string& name) {
       Service now = as_chosen(*service);
       boost::system::error_code absent;
       now.rebuild |= fs::remove(fs::path{kRenewFolder} / name, absent);
-      end = run_once(now, since);
+      end = run_once(now, since, restarts);
     } catch (const std::exception& error) {
       end = {.failed = true, .reason = fmt::format("service {}: {}", name, error.what())};
       mark_blocked(name);
     }
     if (stopping()) break;
     if (end.final) {
+      note(name, {});  // it is not tried again
       mark_started(*service);
       if (end.failed) announce_error(end.reason);
       break;

@@ -91,7 +91,8 @@ class Supervisor {
   };
   void look_after(const std::string& name);
   // `since`: when its first start began, in seconds after the kernel's; 0 once that is noted.
-  End run_once(const Service& service, double& since);
+  // `restarts`: how often it was started again for having failed.
+  End run_once(const Service& service, double& since, int& restarts);
   End run_on_schedule(const Service& service);
   std::optional<Service> current(const std::string& name);
   void wait_for_others(const Service& service);

@@ -69,6 +69,7 @@ const char* shown(const Choice& choice, const std::string& image) {
 }  // namespace
 
 std::string fetch_and_try(const Choice& choice, const std::string& image, bool pull) {
+  refuse_old_engine(choice, image);
   if (pull) fetch_image(image);
   if (Docker{kSystemDocker}.image_id(image).empty())
     throw Error{fmt::format("system Docker has no image {}", image), Error::Kind::input}.hint(

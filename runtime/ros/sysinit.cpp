@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -251,6 +252,21 @@ std::vector<Service> services_on_this_box(Config config, std::vector<std::string
   return services_of(config, problems);
 }
 
+// Asks for another reload() when there is an address; other requests are heard meanwhile.
+void reload_with_address() {
+  static std::atomic_flag waits;
+  if (waits.test_and_set()) return;
+  std::thread{[] {
+    try {
+      watch_addresses(-1, [] { return addresses().empty(); });
+      request_reload();
+    } catch (const std::exception& error) {
+      announce_error(error.what());
+    }
+    waits.clear();
+  }}.detach();
+}
+
 // Until every definition is there, or the attempts are used up: a server may come up later than
 // the box. Returns what is wrong.
 std::vector<std::string> reload(Supervisor& supervisor) {
@@ -265,7 +281,10 @@ std::vector<std::string> reload(Supervisor& supervisor) {
     const auto missing = include_services(whole, reach, problems);
     supervisor.update(services_of(whole, problems));
     if (missing.empty() || attempts-- <= 0) return problems;
-    watch_addresses(-1, [] { return addresses().empty(); });
+    if (addresses().empty()) {
+      reload_with_address();
+      return problems;
+    }
     Patience{}.pause(pause);
     reach = Reach::missing;
   }

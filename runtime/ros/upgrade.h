@@ -30,13 +30,17 @@ std::vector<std::string> append_words(const std::string& text);
 // Those that were added to `version` when its image was built, when it was installed or by
 // set_append().
 std::vector<std::string> kept_append(const fs::path& medium, const std::string& version);
+// Of these, what its image was built with, or the one that it is an upgrade of.
+std::vector<std::string> own_append(const fs::path& medium, const std::string& version);
 
 // All of the kernel's command line of a version on a disk.
 std::vector<std::string> whole_cmdline(const Release& release,
                                        const std::vector<std::string>& append);
 // Writes VERSION/ of the medium but for kernel and initrd; `release` last, for then it is whole.
+// `own`: those of `append` that an image brought.
 void describe_version(const fs::path& medium, const Release& release,
-                      const std::vector<std::string>& append);
+                      const std::vector<std::string>& append,
+                      const std::vector<std::string>& own = {});
 
 // Puts other words in the place of those that were added to a version, which may be the one that
 // runs; what the image brought stays, and the folder that the installer chose for the state, unless
@@ -52,19 +56,30 @@ std::vector<ReleaseFile> missing_files(const fs::path& medium, const Release& re
 // Brings every file of the release onto the medium, checks all of them, and writes the version's
 // menu: it could boot, and nothing points to it yet. Old versions make room when there is none.
 // Throws Error when the medium is too small, a file cannot be had or is not what the release
-// says; versions that boot are as they were.
+// says; versions that may start are as they were, the previous one but for making room.
 void stage(WritableMedium& medium, const Release& release, const ReleaseSource& source,
            const std::vector<std::string>& append, const std::string& running, const Say& say);
 
 // The switch: the next starts are those of `version`; GRUB counts them, up to `tries`.
 void put_on_trial(WritableMedium& medium, const std::string& version, int tries = kTrialStarts);
 
+// Takes back a switch whose version does not run (yet). False when there is none.
+bool cancel_trial(WritableMedium& medium, const std::string& running);
+
+// Throws Error when the release is of another platform than `platform` or, when that is empty, than
+// the version that runs: its layers have another platform's datasources, agents and words for the
+// kernel.
+void check_platform(const fs::path& medium, const Release& release, const std::string& running,
+                    const std::string& platform);
+// The platform of a version on the medium, "" when nothing says it.
+std::string platform_of(const fs::path& medium, const std::string& version);
+
 // When the running version is ready: it stays if it was on trial, or what failed is kept as such.
 // What to tell people, if there is anything.
 std::optional<std::string> settle(const fs::path& medium, const std::string& running);
 
 // Removes all versions but `keep` and files that neither these nor `coming`, which is about to
-// be brought, name. Returns what was removed.
+// be brought, name. A folder with anything else in it is not a version's. Returns what was removed.
 std::vector<std::string> collect(WritableMedium& medium, const std::set<std::string>& keep,
                                  const Release& coming = {});
 

@@ -108,6 +108,7 @@ TEST_CASE("failure: there is no network, and no state in spite of waiting", "[bo
   auto machine = netbooted("no-network", artifact("amd64", "initrd"));
   machine.nic = "none";
   machine.arguments.back() += " rancher.autologin=ttyS0 rancher.state.wait";
+  machine.user_data = "rancher: {services_include: {unknown: true}}\n";  // waits for the network
   Guest guest{machine};
   guest.expect("waiting for the state .LABEL=RANCHER_STATE.", seconds{300});
   guest.expect("no state .LABEL=RANCHER_STATE. was found: running from memory", seconds{300});
@@ -117,4 +118,13 @@ TEST_CASE("failure: there is no network, and no state in spite of waiting", "[bo
   guest.expect("rancher@", seconds{120});
   guest.type("docker info >/dev/null && echo docker-$((6 * 7))\n");
   guest.expect("docker-42", seconds{60});
+  // The supervisor hears of a new service all the same, and starts it again when it is killed.
+  guest.type(
+      "pid() { sudo system-docker inspect -f '{{.State.Pid}}' late; }; sudo ros config set"
+      " rancher.services '{late: {command: sleep 1000000, restart: always, labels:"
+      " {io.rancher.os.scope: system}}}' && sudo ros service up late && p=$(pid) && sudo ros "
+      "service"
+      " kill late && until q=$(pid) && [ $q != 0 ] && [ $q != $p ]; do sleep 1; done;"
+      " echo late-$((6 * 7))\n");
+  guest.expect("late-42", seconds{120});
 }

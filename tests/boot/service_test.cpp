@@ -22,13 +22,16 @@ constexpr const char* kConf = "/var/lib/rancher/conf";
 struct Servers {
   explicit Servers(const fs::path& folder) : registry(folder) {
     catalogue = std::make_unique<ros::test::HttpServer>();
-    const std::string early =
-        "early:\n  command: sleep 1000000\n  labels: {io.rancher.os.scope: system}\n";
-    const std::string web = fmt::format(
+    web = fmt::format(
         "web:\n  image: {}/spot\n"
         "  command: [/usr/bin/busybox, sh, -c, echo serving; exec /usr/bin/busybox sleep 1000000]\n"
         "  restart: always\n  labels: {{io.rancher.os.scope: system}}\n",
         registry_name());
+    publish();
+  }
+  void publish() {
+    const std::string early =
+        "early:\n  command: sleep 1000000\n  labels: {io.rancher.os.scope: system}\n";
     put("e/early.yml", early);
     put("w/web.yml", web);
     put("b/bad.yml", early);
@@ -45,6 +48,7 @@ struct Servers {
 
   Registry registry;
   std::unique_ptr<ros::test::HttpServer> catalogue;
+  std::string web;  // its definition
 };
 
 std::string user_data(const Servers& servers) {
@@ -66,6 +70,16 @@ std::string user_data(const Servers& servers) {
     crashes:
       command: [sh, -c, exit 3]
       restart: always
+      labels: {{io.rancher.os.scope: system}}
+    recovers:
+      command: [sh, -c, 'echo x >> /run/tries; [ $(wc -l < /run/tries) -gt 2 ]']
+      volumes: [/run:/run]
+      restart: on-failure
+      labels: {{io.rancher.os.scope: system}}
+    yields:
+      command: [sh, -c, 'echo x >> /run/yields; exit 4']
+      volumes: [/run:/run]
+      restart: on-failure:2
       labels: {{io.rancher.os.scope: system}}
     ticks:
       command: [sh, -c, 'echo tick >> /run/ticks']
@@ -127,11 +141,15 @@ void check_boot(Guest& guest) {
   wait_for(guest, "[ $(wc -l < /run/ticks) -ge 2 ]");
   CHECK_THAT(row(guest, "ticks"), Contains("scheduled") || Contains("running"));
 
+  // Started anew until it ends well, or three times in all: then neither is tried again.
+  wait_for(guest, "[ $(wc -l < /run/tries) = 3 ] && ! ros service ps recovers | grep -q backoff");
+  wait_for(guest, "[ $(wc -l < /run/yields) = 3 ] && ros service ps yields | grep -q exited");
   wait_for(guest, "ros service ps crashes | grep -Eq '[3-9] times in a row'");
   CHECK_THAT(guest.console(),
              Contains("rancheros: error: service crashes ended with status 3; see: ros service"));
   CHECK_THAT(row(guest, "crashes"), Contains("service crashes ended with status 3: ") &&
                                         Contains(" times in a row, again within "));
+  CHECK_THAT(row(guest, "yields") + row(guest, "recovers"), !Contains("backoff"));
 }
 
 void check_mistakes(Guest& guest, const Servers& servers) {
@@ -166,6 +184,7 @@ void check_verbs(Guest& guest) {
   CHECK_THAT(guest.root("ros service list -a"), Contains("enabled   ntp"));
 
   guest.root("ros service enable web");
+  CHECK_THAT(row(guest, "web"), Contains("stopped"));  // until somebody says `up`
   guest.root("ros service up web");
   CHECK_THAT(row(guest, "web"), Contains("running"));
   const std::string id = inspect(guest, "web", ".Id");
@@ -173,6 +192,8 @@ void check_verbs(Guest& guest) {
   CHECK(guest.root("ros service ps -q web") == id);  // nothing has changed
   CHECK(guest.root("ros service logs web") == "serving");
   CHECK(guest.root("ros logs web") == "serving");
+  CHECK_THAT(guest.root("ros service logs early web"),
+             Contains("==> early <==") && Contains("==> web <==") && Contains("serving"));
 
   guest.root("ros service stop -t 1 web");
   CHECK_THAT(row(guest, "web"), Contains("stopped"));
@@ -267,6 +288,10 @@ TEST_CASE("service: catalogues, files, schedules, every verb, mistakes, and with
   check_build(guest);
   check_user_scope(guest, servers);
 
+  // Its publisher changes one that is switched on.
+  servers.web += "  environment: {CHANGED: once}\n";
+  servers.publish();
+  CHECK_THAT(guest.root("ros service list -u"), Contains("enabled   web"));
   servers.catalogue.reset();
   const Result update = guest.try_run("sudo ros service list -u");
   CHECK(update.status == 1);
@@ -276,6 +301,8 @@ TEST_CASE("service: catalogues, files, schedules, every verb, mistakes, and with
   guest.reboot();  // what was enabled is there without them
   wait_for(guest,
            "[ \"$(system-docker inspect -f '{{.State.Running}}' web early | sort -u)\" = true ]");
+  CHECK_THAT(inspect(guest, "web", ".Config.Env"),
+             Contains("CHANGED=once") && Contains("NEW=word"));
   wait_for(guest, "[ \"$(docker inspect -f '{{.State.Running}}' mine)\" = true ]");
   CHECK_THAT(guest.root("ros logs --lines 5 kernel"), !Catch::Equals(""));
   CHECK_THAT(guest.root("ros logs"), Contains("service crashes ended with status 3"));

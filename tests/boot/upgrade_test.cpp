@@ -130,6 +130,12 @@ TEST_CASE("upgrade: to the next version and back, containers and state stay", "[
   guest.root("ros os upgrade -f --stage", seconds{300});
   CHECK(releases.served(next) <= size_of(next, "runtime-") * 11 / 10 + size_of(next, "initrd"));
   CHECK_THAT(guest.run("ros os status"), !Contains(kNext));
+  // Nor once it would be the next to start, and that is taken back.
+  guest.root("ros os upgrade -f --no-reboot", seconds{300});
+  CHECK_THAT(guest.run("ros os status"), Contains(std::string{"next     "} + kNext));
+  CHECK_THAT(guest.try_run("sudo -n ros os rollback").output,
+             Contains("the next start is of version " + release() + ", as before"));
+  CHECK_THAT(guest.run("ros os status"), !Contains(kNext));
 
   upgrade(guest, "--append proof.append=1");
   guest.expect(std::string{"rancheros: version "} + kNext + " is ready and stays", seconds{420});
@@ -139,6 +145,9 @@ TEST_CASE("upgrade: to the next version and back, containers and state stay", "[
   CHECK(guest.run("cat /home/rancher/note") == "kept");
   CHECK(guest.run("docker inspect -f '{{.State.Running}}' keeper") == "true");
   check_whole(guest);
+  const Result newest = guest.try_run("sudo -n ros os upgrade");
+  CHECK(newest.status == 0);
+  CHECK_THAT(newest.output, Contains("has no newer one"));
 
   // Again, the trial over: the same version without a word from GRUB.
   CHECK(guest.root("ros os append") == "proof.append=1");
@@ -197,6 +206,20 @@ TEST_CASE("upgrade: past the firmware, there and back, and out of a registry", "
   const std::string absent =
       refused(guest, "ros os upgrade -f -i " + registry.address() + "/nobody:1");
   CHECK_THAT(absent, Contains("/nobody:1 cannot be pulled"));
+
+  // One that was killed while it asked leaves a container and an image, which are garbage. An index
+  // is enough of an image for that.
+  const std::string half = registry.address() + "/half:1";
+  guest.root("mkdir /var/lib/half && cd /var/lib/half && curl -sSf -o index " + releases.place() +
+             "/index && tar -c . | docker import - " + half + " && docker push -q " + half +
+             " && docker rmi " + half);
+  guest.root("sleep 300 </dev/null 2>/dev/null | ros os upgrade -i " + half +
+             " >/run/asked 2>&1 & echo $! >/run/asker");
+  guest.root(
+      "for i in $(seq 90); do grep -q '^Upgrade from' /run/asked && break; sleep 1; done;"
+      " kill -9 $(cat /run/asker)");
+  const std::string garbage = guest.root("ros os gc");
+  CHECK_THAT(garbage, Contains("removed container ") && Contains("removed image " + half));
   upgrade(guest, "-i " + image);
   guest.expect(std::string{"rancheros: version "} + kNext + " is ready and stays", seconds{600});
   CHECK(guest.run("ros os version") == kNext);
@@ -221,6 +244,14 @@ TEST_CASE("upgrade: what fails is refused or left by itself, and the box says wh
 
   CHECK_THAT(refused(guest, "ros os upgrade -f -i http://10.0.2.2:1/none"),
              Contains("while reading the releases of"));
+  CHECK_THAT(refused(guest, "ros os list -i http://10.0.2.2:1/none"),
+             Contains(release() + " here, running") && Contains("while reading the releases of"));
+  ros::Release foreign = releases.renamed("2.97.0");
+  foreign.platform = "gce";
+  releases.publish(foreign);
+  CHECK_THAT(guest.root("ros os list" + place), Contains("2.97.0 available, of platform gce"));
+  CHECK_THAT(refused(guest, "ros os upgrade 2.97.0 -f --no-reboot" + place),
+             Contains("version 2.97.0 is of platform gce, and this box is vmware"));
   still_whole();
   const ros::Release& next = releases.next();
   for (const auto& file : next.files)

@@ -87,6 +87,15 @@ TEST_CASE("chosen: an engine out of an image stays the service docker") {
   CHECK_FALSE(engine.persistent);
 }
 
+TEST_CASE("chosen: for an engine by its old name the image is said") {
+  CHECK_THROWS_WITH(refuse_old_engine(kEngine, "docker-17.12.1-ce"),
+                    Catch::Contains("docker:17.12.1-ce-dind"));
+  for (const char* image :
+       {"docker", "docker:28-dind", "docker-dind", "docker-28:x", "a/docker-28"})
+    CHECK_NOTHROW(refuse_old_engine(kEngine, image));
+  CHECK_NOTHROW(refuse_old_engine(kConsole, "docker-17.12.1-ce"));
+}
+
 TEST_CASE("chosen: the root of a container is found on the host") {
   CHECK(root_on_host("22 1 0:5 / /proc rw - proc proc rw\n"
                      "30 1 0:40 / / rw,relatime master:3 - overlay overlay "

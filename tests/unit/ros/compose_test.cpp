@@ -162,8 +162,7 @@ TEST_CASE("catalogue: what a server gave is kept and used without it") {
   const Config config = with_catalogue(server.url() + "/v1", "");
   CHECK(Catalogue{config, cache.path()}.define("wob", Reach::missing).find("wob"));
   std::vector<std::string> problems;
-  CHECK(Catalogue{config, cache.path()}.names(Reach::here, problems) ==
-        std::vector<std::string>{"web", "wob"});
+  CHECK(Catalogue{config, cache.path()}.names(problems) == std::vector<std::string>{"web", "wob"});
 
   // Nothing that came later and was refused takes its place.
   server.put("/v1/w/web.yml", "<html>login</html>");
@@ -171,10 +170,57 @@ TEST_CASE("catalogue: what a server gave is kept and used without it") {
                     Contains("a map of services is expected"));
   CHECK(included(Reach::here, 0) == 2);
   server.clear();
-  CHECK(Catalogue{config, cache.path()}.names(Reach::anew, problems).size() == 2);
-  CHECK(problems.size() == 1);
+  Catalogue{config, cache.path()}.update({"web"}, problems);
+  REQUIRE(problems.size() == 1);
+  CHECK_THAT(problems[0], Contains("catalogue test: ") && Contains("index.yml cannot be fetched"));
+  CHECK(Catalogue{config, cache.path()}.names(problems).size() == 2);
   CHECK_THROWS_WITH((Catalogue{config, cache.path()}.define("web", Reach::anew)),
                     Contains("index.yml cannot be fetched: the server answered 404"));
+}
+
+TEST_CASE("catalogue: a definition that its publisher has changed is fetched again") {
+  const TempDir cache;
+  test::HttpServer server;
+  const std::string newer = "web: {image: site/web:2, labels: {io.rancher.os.scope: system}}\n";
+  const auto publish = [&](const std::string& definition, const std::string& digest) {
+    server.put("/index.yml", "services: {web: " + digest + "}");
+    server.put("/w/web.yml", definition);
+  };
+  const std::string lines = "  services_include: {web: true}\n";
+  std::vector<std::string> problems;
+  const auto image = [&](Reach reach) {
+    problems.clear();
+    Config config = with_catalogue(server.url(), lines);
+    const auto later = include_services(config, reach, problems, cache.path());
+    return later.empty() ? config.text("rancher.services.web.image") : "for later";
+  };
+  const Config config = with_catalogue(server.url(), lines);
+  const auto update = [&] { Catalogue{config, cache.path()}.update({"web"}, problems); };
+  publish(kWeb, sha256(kWeb));
+  CHECK(image(Reach::missing) == "site/web");
+
+  // The index came, the definition did not: it is as if it had never been fetched.
+  publish(kWeb, sha256(newer));
+  update();
+  REQUIRE(problems.size() == 1);
+  CHECK_THAT(problems[0], Contains("its SHA-256 is not the one in the index"));
+  CHECK(image(Reach::here) == "for later");
+  CHECK(problems.empty());
+  CHECK(image(Reach::missing).empty());  // still the old one there: refused
+  REQUIRE(problems.size() == 1);
+  CHECK_THAT(problems[0], Contains("its SHA-256 is not the one in the index"));
+  publish(newer, sha256(newer));
+  CHECK(image(Reach::missing) == "site/web:2");
+  CHECK(image(Reach::here) == "site/web:2");
+
+  // Asking anew means the definitions of what is switched on, too, with a digest or without.
+  publish(kWeb, sha256(kWeb));
+  update();
+  CHECK(image(Reach::here) == "site/web");
+  publish(newer, "");
+  update();
+  CHECK(image(Reach::here) == "site/web:2");
+  CHECK(problems.empty());
 }
 
 TEST_CASE("catalogue: a server that is down is for later, a wrong place is not") {
@@ -205,7 +251,7 @@ TEST_CASE("catalogue: the one in the image is valid, and all of it is in its ind
   const Config config = with_catalogue(folder.string(), "");
   const Catalogue catalogue{config, cache.path()};
   std::vector<std::string> problems;
-  const auto names = catalogue.names(Reach::here, problems);
+  const auto names = catalogue.names(problems);
   CHECK(problems.empty());
   CHECK(names.size() >= 4);
   std::size_t files = 0;
@@ -253,6 +299,7 @@ rancher:
   CHECK(made.build.arguments == std::vector<std::pair<std::string, std::string>>{
                                     {"BASE", "here"}, {"http_proxy", "http://p"}});
   CHECK(made.restart_if_failed);
+  CHECK(made.spec.most_restarts == 5);
   CHECK_FALSE(made.restart);
   CHECK(made.reload_config);
   CHECK(made.schedule == "@hourly");

@@ -35,16 +35,25 @@ TEST_CASE("timeline: as table, picture and JSON") {
   CHECK(timeline_svg({}) != "");
 }
 
-TEST_CASE("completion: verbs, their options and the keys of the configuration") {
-  CHECK(completions("ros con") == Words{"config", "console"});
-  CHECK(completions("ros console ") == Words{"enable", "list", "switch"});
-  CHECK(completions("ros console switch --n") == Words{"--no-pull"});
-  CHECK(completions("ros config get rancher.ssh.d") == Words{"rancher.ssh.daemon"});
-  CHECK(completions("ros config set rancher.ssh.daemon r").empty());
-  CHECK(completions("ros os a") == Words{"append"});
-  CHECK(completions("ros nonsense ").empty());
-  CHECK(completions("").empty());
-  CHECK_FALSE(completions("ros").empty());
+TEST_CASE("completion: verbs, their options, services and the keys of the configuration") {
+  const auto of = [](std::string_view line) {
+    return completions(line, [] { return Words{"console", "ntp"}; });
+  };
+  CHECK(of("ros con") == Words{"config", "console"});
+  CHECK(of("ros console ") == Words{"enable", "list", "switch"});
+  CHECK(of("ros console switch --n") == Words{"--no-pull"});
+  CHECK(of("ros config get rancher.ssh.d") == Words{"rancher.ssh.daemon"});
+  CHECK(of("ros c get rancher.ssh.d") == Words{"rancher.ssh.daemon"});
+  CHECK(of("ros config set rancher.ssh.daemon r").empty());
+  CHECK(of("ros os a") == Words{"append"});
+  CHECK(of("ros service logs --t") == Words{"--tail"});
+  CHECK(of("ros s restart -t 3 n") == Words{"ntp"});
+  CHECK(of("ros service list n").empty());
+  CHECK(of("ros logs -f con") == Words{"containerd", "console"});
+  CHECK(of("ros install -d /dev/sda --c") == Words{"--cloud-config"});
+  CHECK(of("ros nonsense ").empty());
+  CHECK(of("").empty());
+  CHECK_FALSE(of("ros").empty());
 }
 
 TEST_CASE("preload: archives are loaded once, and again when they have changed") {

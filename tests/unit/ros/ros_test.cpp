@@ -95,6 +95,34 @@ rancher:
   CHECK(web.spec.memory == 64 << 20);
 }
 
+TEST_CASE("restart: on-failure may say how often, which is not part of the policy's name") {
+  std::vector<std::string> problems;
+  const auto services = services_of(config_of(R"(
+rancher:
+  services:
+    docker: {labels: {io.rancher.os.scope: system}}
+    own: {restart: "on-failure:5", labels: {io.rancher.os.scope: system}}
+    theirs: {image: x, restart: "on-failure:3"}
+    without: {image: x, restart: on-failure}
+    wrong: {image: x, restart: "on-failure:x"}
+    worse: {image: x, restart: "always:2"}
+)"),
+                                    problems);
+  REQUIRE(names(services) == std::vector<std::string>{"docker", "own", "theirs", "without"});
+  CHECK(services[1].restart_if_failed);
+  CHECK(services[1].spec.most_restarts == 5);
+  const auto has = [&](std::size_t i, const char* text) {
+    return create_body(services[i].spec).find(text) != std::string::npos;
+  };
+  CHECK(has(1, R"("RestartPolicy":{"Name":"no"})"));
+  CHECK(has(2, R"("RestartPolicy":{"MaximumRetryCount":3,"Name":"on-failure"})"));
+  CHECK(has(3, R"("RestartPolicy":{"Name":"on-failure"})"));
+  REQUIRE(problems.size() == 2);
+  CHECK_THAT(problems[0], Catch::Contains("c.yml:8:") &&
+                              Catch::Contains("service wrong: restart: on-failure:x is not"));
+  CHECK_THAT(problems[1], Catch::Contains("service worse: restart: always:2 is not understood"));
+}
+
 TEST_CASE("variables of a definition have Compose's defaults, other dollar signs stay") {
   const auto environment = [](const std::string& text) {
     std::vector<std::string> problems;

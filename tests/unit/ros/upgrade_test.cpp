@@ -1,6 +1,10 @@
 // Staging, switching and collecting, on folders that stand for a medium and a release.
 #include "runtime/ros/upgrade.h"
 
+#include <sched.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 
 #include "runtime/base/digest.h"
@@ -135,6 +139,12 @@ TEST_CASE("upgrade: from a server, which is asked only for what is missing", "[r
     CHECK(read_file(box.medium / "layers/runtime-2") == "new");
     CHECK(server.requests().size() == 3);
   }
+  SECTION("it cannot go on with what an earlier one left") {
+    write_file(box.medium / "layers/runtime-2.part", "ne");
+    server.put("/r/layers/runtime-2", "new");  // all of it, whatever range is asked for
+    box.bring(server.url() + "/r");
+    CHECK(read_file(box.medium / "layers/runtime-2") == "new");
+  }
   SECTION("a file is gone") {
     CHECK_THROWS_WITH(box.bring(server.url() + "/r"),
                       Contains("layers/runtime-2 cannot be fetched"));
@@ -210,6 +220,7 @@ TEST_CASE("upgrade: words of the owner for the kernel, of the version that runs"
   using Words = std::vector<std::string>;
   write_file(box.medium / "1/append", "own=[a]\n");  // as the builder does for an image's own words
   CHECK(kept_append(box.medium, "1") == Words{"own=[a]"});
+  CHECK(own_append(box.medium, "1") == Words{"own=[a]"});
   const auto set = [&](const Words& words) {
     WritableMedium writable{box.medium};
     set_append(writable, "1", words);
@@ -217,25 +228,126 @@ TEST_CASE("upgrade: words of the owner for the kernel, of the version that runs"
     return read_file(box.medium / "1/menu.cfg");
   };
   write_file(box.medium / "1/menu.old", "of one that was cut short");
-  CHECK_THAT(set({"a=[1]", "b"}), Contains("/1/vmlinuz $trial_word panic=10 'a=[1]' b\n"));
-  CHECK(kept_append(box.medium, "1") == Words{"a=[1]", "b"});
-  CHECK_THAT(set({"c=2"}), Contains("/1/vmlinuz $trial_word panic=10 c=2\n"));
-  CHECK_THAT(set({}), Contains("/1/vmlinuz $trial_word panic=10\n"));
-  CHECK(kept_append(box.medium, "1").empty());
+  CHECK_THAT(set({"a=[1]", "b"}),
+             Contains("/1/vmlinuz $trial_word panic=10 'own=[a]' 'a=[1]' b\n"));
+  CHECK(kept_append(box.medium, "1") == Words{"own=[a]", "a=[1]", "b"});
+  CHECK_THAT(set({"c=2"}), Contains("/1/vmlinuz $trial_word panic=10 'own=[a]' c=2\n"));
+  CHECK_THAT(set({}), Contains("/1/vmlinuz $trial_word panic=10 'own=[a]'\n"));
+  CHECK(kept_append(box.medium, "1") == Words{"own=[a]"});
   // A power cut between the menu and the list.
   write_file(box.medium / "1/append", "else=1\n");
-  CHECK_THAT(set({"c=2"}), Contains("/1/vmlinuz $trial_word panic=10 c=2\n"));
+  CHECK_THAT(set({"c=2"}), Contains("/1/vmlinuz $trial_word panic=10 'own=[a]' c=2\n"));
 
   // The folder of the state stays where it is until somebody names another.
   set({"rancher.state.directory=ros", "d"});
-  CHECK(kept_append(box.medium, "1") == Words{"rancher.state.directory=ros", "d"});
+  CHECK(kept_append(box.medium, "1") == Words{"own=[a]", "rancher.state.directory=ros", "d"});
   set({});
-  CHECK(kept_append(box.medium, "1") == Words{"rancher.state.directory=ros"});
+  CHECK(kept_append(box.medium, "1") == Words{"own=[a]", "rancher.state.directory=ros"});
   set({"rancher.state.directory=other"});
-  CHECK(kept_append(box.medium, "1") == Words{"rancher.state.directory=other"});
+  CHECK(kept_append(box.medium, "1") == Words{"own=[a]", "rancher.state.directory=other"});
+  // An upgrade keeps all, and knows which are whose.
+  box.bring();
+  CHECK(own_append(box.medium, "2") == Words{"own=[a]"});
+  {
+    WritableMedium writable{box.medium};
+    set_append(writable, "2", {"e"});
+  }
+  CHECK(kept_append(box.medium, "2") == Words{"own=[a]", "e"});
   for (const auto& file : box.one.files) CHECK(is_intact(box.medium / file.path, file));
   WritableMedium writable{box.medium};
-  CHECK_THROWS_WITH(set_append(writable, "2", {}), Contains("version 2 is not on this disk"));
+  CHECK_THROWS_WITH(set_append(writable, "3", {}), Contains("version 3 is not on this disk"));
+}
+
+TEST_CASE("upgrade: without room for it even the way back stays", "[ros]") {
+  Box box;
+  box.bring();  // version 2, which becomes the current one
+  const BootState before{.current = "2", .previous = "1"};
+  WritableMedium{box.medium}.save(before);
+  Release three = make_release("3", "kernel", {{"base-1", "base"}, {"huge", "x"}});
+  three.files.back().size = 1ULL << 40;
+  WritableMedium writable{box.medium};
+  CHECK_THROWS_WITH(stage(writable, three, ReleaseSource{box.source.string()}, {}, "2",
+                          [](const std::string&) {}),
+                    Contains("RANCHER_BOOT has room for") && Contains("nothing was changed"));
+  CHECK(load_boot_state(box.medium) == before);
+  box.check_one_boots();
+  CHECK(fs::exists(box.medium / "1/release"));
+
+  // So does a trial.
+  const BootState trial{.current = "1", .trial = "2", .tries = 3};
+  writable.save(trial);
+  CHECK_THROWS(stage(writable, three, ReleaseSource{box.source.string()}, {}, "1",
+                     [](const std::string&) {}));
+  CHECK(load_boot_state(box.medium) == trial);
+  CHECK(fs::exists(box.medium / "2/release"));
+}
+
+TEST_CASE("upgrade: the previous version makes room when that is enough", "[ros]") {
+  // 7 MB of 8 are for a layer of 3 MB and what the file system may need: only one of them fits.
+  const Box box;
+  const auto layers = [](const std::string& version) {
+    return Files{{"big-" + version, std::string(3 << 20, version[0])}};
+  };
+  const auto put = [&](const fs::path& folder, const std::string& version) {
+    const Release release = make_release(version, "kernel", layers(version));
+    write_release(folder, release, "kernel", layers(version));
+    write_file(folder / version / "release", to_text(release));
+    return release;
+  };
+  const auto user = ::getuid(), group = ::getgid();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    try {
+      if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ::_exit(77);
+      write_file("/proc/self/setgroups", "deny");
+      write_file("/proc/self/uid_map", "0 " + std::to_string(user) + " 1");
+      write_file("/proc/self/gid_map", "0 " + std::to_string(group) + " 1");
+      if (::mount("none", box.medium.c_str(), "tmpfs", 0, "size=8m") != 0) ::_exit(77);
+      put(box.medium, "0");
+      put(box.medium, "1");
+      fs::remove(box.medium / "layers/big-1");
+      const Release three = put(box.source, "3");
+      write_file(box.medium / kBootStateFile, to_block({.current = "1", .previous = "0"}));
+      WritableMedium writable{box.medium};
+      stage(writable, three, ReleaseSource{box.source.string()}, {}, "1",
+            [](const std::string&) {});
+      ::_exit(load_boot_state(box.medium) == BootState{.current = "1"} &&
+                      !fs::exists(box.medium / "0") && fs::exists(box.medium / "3/release")
+                  ? 0
+                  : 1);
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s\n", error.what());
+      ::_exit(2);
+    }
+  }
+  const int status = wait_for(child);
+  if (status == 77) {
+    WARN("SKIPPED: no namespaces here");
+    return;
+  }
+  CHECK(status == 0);
+}
+
+TEST_CASE("upgrade: a release of another platform is refused unless it is asked for", "[ros]") {
+  Box box;
+  box.two.platform = "gce";
+  CHECK_THROWS_WITH(check_platform(box.medium, box.two, "1", ""),
+                    Contains("version 2 is of platform gce, and this box is amd64") &&
+                        Contains("--platform gce"));
+  CHECK_NOTHROW(check_platform(box.medium, box.two, "1", "gce"));
+  CHECK_THROWS(check_platform(box.medium, box.two, "1", "amd64"));
+  CHECK_NOTHROW(check_platform(box.medium, box.one, "1", ""));
+  CHECK_NOTHROW(check_platform(box.medium, box.two, "unknown", ""));
+}
+
+TEST_CASE("upgrade: a switch that has not happened yet is taken back", "[ros]") {
+  Box box;
+  WritableMedium writable{box.medium};
+  CHECK_FALSE(cancel_trial(writable, "1"));
+  writable.save({.current = "1", .previous = "0", .trial = "2", .tries = 3});
+  CHECK_FALSE(cancel_trial(writable, "2"));  // it runs
+  CHECK(cancel_trial(writable, "1"));
+  CHECK(load_boot_state(box.medium) == BootState{.current = "1", .previous = "0"});
 }
 
 TEST_CASE("upgrade: on trial, then ready: it stays, and there is a way back", "[ros]") {
@@ -279,13 +391,17 @@ TEST_CASE("upgrade: old versions go, with what only they had", "[ros]") {
   Box box;
   box.bring();
   write_file(box.medium / "0/vmlinuz.part", "half");
+  for (const char* left : {"0/menu.old", "0/append.aBc123", "0/kernel.squashfs", "0/own"})
+    write_file(box.medium / left, "");
   write_file(box.medium / "layers/ancient", "x");
+  write_file(box.medium / "photos/cat", "x");  // the owner's
   WritableMedium writable{box.medium};
   CHECK(collect(writable, {"2", "1"}) == std::vector<std::string>{"0", "layers/ancient"});
   box.check_one_boots();
   CHECK(collect(writable, {"2"}) == std::vector<std::string>{"1", "layers/runtime-1"});
   for (const auto& file : box.two.files) CHECK(is_intact(box.medium / file.path, file));
   CHECK(fs::exists(box.medium / kBootStateFile));
+  CHECK(fs::exists(box.medium / "photos/cat"));
 
   fs::remove(box.medium / "2/release");  // as a builder of old made it
   CHECK_THROWS_WITH(collect(writable, {"2"}), Contains("version 2 has no list of its files"));
