@@ -456,8 +456,11 @@ int restart(Arguments names) {
     if (!is_console(service)) {
       stopped.emplace(service.name);  // so that this is no failure
       if (is_outdated(docker, service)) clear_way(docker, service, seconds);
+      // Files of write_files come into a container that does not run.
+      if (!service.files.items().empty()) docker.stop(service.container, seconds);
     }
-    if (docker.inspect(service.container)) {
+    const auto state = docker.inspect(service.container);
+    if (state && (state->running || is_console(service))) {
       docker.restart(service.container, seconds);  // the engine does both, whoever is ended by it
     } else {
       ensure_started(docker, service);

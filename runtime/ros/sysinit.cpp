@@ -177,17 +177,18 @@ void apply_user_data(const UserData& data, const FetchUrl& fetch,
   if (differs(Dockerd::user) || json() != json_before) changed.insert("docker");
   if (config.texts("rancher.ntp.servers") != before.texts("rancher.ntp.servers"))
     changed.insert("ntp");
-  changed.erase("network");
-  changed.erase("console");
-  for (const auto& name : changed) {
+  fs::remove(kConsoleDone);  // first, for it has the keys
+  docker.restart(container_of("console", config), kServiceSeconds);
+  std::vector<std::string> names{changed.begin(), changed.end()};
+  std::ranges::partition(names, [](const std::string& name) { return name != "docker"; });
+  for (const auto& name : names) {
+    if (name == "console" || name == "network") continue;  // they have started again
     try {
       service_verb({"restart", "-t", std::to_string(kServiceSeconds), name});
     } catch (const std::exception& error) {
       problems.emplace_back(error.what());
     }
   }
-  fs::remove(kConsoleDone);
-  docker.restart(container_of("console", config), kServiceSeconds);
   request_reload();
   std::thread{mount_network, config}.detach();
   std::thread{prepare_disks, config}.detach();

@@ -1,5 +1,6 @@
 // The documents tell the truth about what can be checked: folders and links.
 #include <catch2/catch.hpp>
+#include <map>
 #include <regex>
 
 #include "runtime/base/file.h"
@@ -58,4 +59,28 @@ TEST_CASE("docs: links between the documents lead somewhere", "[docs]") {
       CHECK(fs::exists((kRoot / file).parent_path() / link));
     }
   }
+}
+
+// Whoever reads that a row is proved by a boot must see whether CI boots it.
+TEST_CASE("docs: conformance.md says which boot tests only the matrix has", "[docs]") {
+  std::map<std::string, bool> only_matrix;  // by title
+  for (const auto& entry : fs::directory_iterator(kRoot / "tests/boot")) {
+    const std::string text = ros::read_file(entry.path());
+    const std::regex test{"TEST_CASE\\(\\s*\"([^\"]+)\"\\s*,\\s*\"([^\"]+)\""};
+    for (std::sregex_iterator match{text.begin(), text.end(), test}, end; match != end; ++match)
+      only_matrix[(*match)[1]] = (*match)[2].str().find("[matrix]") != std::string::npos;
+  }
+  REQUIRE(only_matrix.size() > 40);
+  const std::string table = ros::read_file(kRoot / "docs/conformance.md");
+  const std::regex quoted{"[\"`]([a-z]+: [^\"`…]{8,}?)[ ,.]*…?[\"`]( \\(matrix\\))?"};
+  std::size_t found = 0;
+  for (std::sregex_iterator match{table.begin(), table.end(), quoted}, end; match != end; ++match) {
+    const std::string title = (*match)[1];
+    const auto test = only_matrix.lower_bound(title);
+    if (test == only_matrix.end() || !test->first.starts_with(title)) continue;
+    INFO(title);
+    CHECK((*match)[2].matched == test->second);
+    ++found;
+  }
+  CHECK(found > 40);
 }
