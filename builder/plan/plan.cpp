@@ -71,7 +71,7 @@ struct Plan::Boot {
   std::shared_ptr<Made> medium_kernel;  // the same, or what GRUB finds it in
   std::shared_ptr<Made> initrd;         // the early one, with the manifest
   Key image_key;
-  Key key;               // of layers, kernel and initrd
+  Key key;               // of layers, initrd and the kernel as it lies on a medium
   std::size_t step = 0;  // after it, everything here is set
   std::vector<std::string> disk_cmdline;
 
@@ -200,7 +200,7 @@ Plan::Boot Plan::plan_boot(const Platform& platform) {
   Boot boot{.layers = layers_.layers_of(platform),
             .kernel = &layers_.kernel_of(platform),
             .image_key = Key{"vmlinuz 1"},
-            .key = Key{"initrd 2"},
+            .key = Key{"initrd 3"},
             .disk_cmdline = disk_words(platform)};
   boot.image_key.add("packages", materials_.fingerprint(boot.kernel->section));
   const PlannedFile image =
@@ -216,7 +216,7 @@ Plan::Boot Plan::plan_boot(const Platform& platform) {
   if (medium_kernel.step != image.step) needs.push_back(medium_kernel.step);
   for (const auto* layer : boot.layers) needs.push_back(layer->step);
   boot.key.add("platform", platform.name).add("version", recipes_.distribution.version);
-  boot.key.add("early", early.key).add("image", boot.image_key.digest());
+  boot.key.add("early", early.key).add("kernel", medium_kernel.key);
   for (const auto* layer : boot.layers) boot.key.add("layer", layer->file_name);
   const PlannedFile initrd = files_.add(
       "initrd " + platform.name, boot.key, needs, 1,

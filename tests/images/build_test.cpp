@@ -25,11 +25,12 @@ namespace {
 const std::string kPlatform = "amd64";
 
 std::vector<std::string> build_command(const fs::path& output,
-                                       const std::vector<std::string>& more = {}) {
+                                       const std::vector<std::string>& more = {},
+                                       const std::string& platform = kPlatform) {
   std::vector<std::string> argv{rosbuild_program().string(),
                                 "image",
                                 "--platform",
-                                kPlatform,
+                                platform,
                                 "--compress",
                                 "fast",
                                 "--output",
@@ -149,6 +150,46 @@ TEST_CASE("build: killed, interrupted, then finished elsewhere gives the same by
   REQUIRE(exit.status == 0);
   CHECK(artifacts_in(output) == artifacts_in(output_folder()));
   CHECK(fs::is_empty(dir.path() / "cache/rosbuild/staging"));
+
+  // Disks have identifiers, directories and times that no medium has: one of ext4, one of FAT.
+  const std::map<std::string, std::string> disks{
+      {"vmware", "rancheros.vmdk"}, {"raspberry-pi64", "rancheros-raspberry-pi64.zip"}};
+  for (const auto& [platform, name] : disks) {
+    const auto again =
+        rosbuild::try_run({.argv = build_command(output, {"--only", name}, platform),
+                           .env = {{"XDG_CACHE_HOME", (dir.path() / "cache").string()}}});
+    INFO(again.output);
+    REQUIRE(again.status == 0);
+    CHECK(ros::sha256_file(output / platform / name) == ros::sha256_file(artifact(platform, name)));
+  }
+}
+
+TEST_CASE("build: a kernel that is packed no longer makes another release", "[images]") {
+  // A Raspberry Pi's firmware reads no squashfs: what boots it as well has the kernel as it is.
+  ros::TempDir dir;
+  const fs::path root = dir.path() / "root";
+  fs::create_directories(root / "platforms");
+  for (const char* part : {"recipes", "kernel-configs"})
+    fs::create_symlink(fs::path{SOURCE_DIR} / part, root / part);
+  for (const char* name : {"platforms/amd64.yaml", "platforms/arm64.yaml"})
+    fs::copy_file(fs::path{SOURCE_DIR} / name, root / name);
+  const auto index = [&](const std::string& more) {
+    ros::write_file(root / "platforms/board.yaml",
+                    "name: board\nextends: arm64\ndescription: a board\nartifacts:\n"
+                    "  - {name: release, format: release}\n" +
+                        more);
+    const auto command = build_command(dir.path() / "out",
+                                       {"--only", "release", "--recipes", root.string()}, "board");
+    const auto exit = rosbuild::try_run(
+        {.argv = command,
+         .env = {{"XDG_CACHE_HOME", rosbuild::Cache::default_root().parent_path().string()}}});
+    INFO(exit.output);
+    REQUIRE(exit.status == 0);
+    return ros::read_file(dir.path() / "out/board/release/index");
+  };
+  CHECK_THAT(index(""), Contains("/kernel.squashfs "));
+  CHECK_THAT(index("  - {name: board.zip, format: pi, size: 1GiB}\n"),
+             Contains("/vmlinuz ") && !Contains("/kernel.squashfs "));
 }
 
 TEST_CASE("build: a full disk is said to be full", "[images]") {
