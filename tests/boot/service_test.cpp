@@ -76,6 +76,11 @@ std::string user_data(const Servers& servers) {
       volumes: [/run:/run]
       restart: on-failure
       labels: {{io.rancher.os.scope: system}}
+    pulled:
+      image: {0}/pulled
+      command: /usr/bin/busybox sleep 1000000
+      restart: always
+      labels: {{io.rancher.os.scope: system}}
     yields:
       command: [sh, -c, 'echo x >> /run/yields; exit 4']
       volumes: [/run:/run]
@@ -112,7 +117,8 @@ std::string row(Guest& guest, const std::string& service) {
 // `debian:13-slim` as this registry has it: its apt-get notes what it was asked for.
 void push_images(Guest& guest, const Servers& servers) {
   const std::string registry = servers.registry_name();
-  guest.run(fmt::format("docker tag spot {0}/spot && docker push -q {0}/spot", registry));
+  for (const char* name : {"spot", "pulled"})
+    guest.run(fmt::format("docker tag spot {0}/{1} && docker push -q {0}/{1}", registry, name));
   guest.run(fmt::format(
       "mkdir -p d/bin d/usr/bin d/usr/sbin d/lib64 d/usr/lib/x86_64-linux-gnu && cd d &&"
       " for name in sh rm cat sleep chmod; do cp /usr/bin/busybox bin/$name; done &&"
@@ -138,6 +144,10 @@ void check_boot(Guest& guest) {
   CHECK_THAT(inspect(guest, "grouped", "range .Mounts}}{{.Destination}} {{end") + " ",
              Contains("/host/dev ") && Contains("/opt ") && Contains("/var/lib/docker "));
   CHECK(inspect(guest, "all-volumes", ".State.Status") == "created");
+  // What is mounted in a container of the system, here the console, the host has as well.
+  guest.root(
+      "mkdir /mnt/shared && mount -t tmpfs none /mnt/shared &&"
+      " grep -q ' /mnt/shared ' /proc/1/mountinfo && umount /mnt/shared");
   wait_for(guest, "[ $(wc -l < /run/ticks) -ge 2 ]");
   CHECK_THAT(row(guest, "ticks"), Contains("scheduled") || Contains("running"));
 
@@ -283,6 +293,8 @@ TEST_CASE("service: catalogues, files, schedules, every verb, mistakes, and with
   check_boot(guest);
   make_image(guest);
   push_images(guest, servers);
+  // The boot did not wait for its image, and whoever starts it has gone on asking.
+  wait_for(guest, "[ \"$(system-docker inspect -f '{{.State.Running}}' pulled)\" = true ]");
   check_mistakes(guest, servers);
   check_verbs(guest);
   check_build(guest);
