@@ -177,7 +177,8 @@ int list(Arguments arguments) {
   }
   const std::string platform = platform_of(kMediumFolder, running);
   for (const auto& release : offered) {
-    const bool other = !platform.empty() && release.platform != platform;
+    const bool other =
+        !platform.empty() && !release.platform.empty() && release.platform != platform;
     show(release.version, std::erase(here, release.version) > 0 ? "here"
                           : other ? "available, of platform " + release.platform
                                   : "available");
@@ -233,7 +234,9 @@ int upgrade(Arguments arguments) {
   const Release release =
       choose(source.releases(), arguments.empty() ? std::string{} : arguments[0]);
   const std::string running = running_version();
-  if (arguments.empty() && release.version == running) {
+  if (release.version == running) {
+    if (!arguments.empty())
+      throw Error{"version " + running + " is the one that runs here", Error::Kind::usage};
     say(fmt::format("version {} runs here, and {} has no newer one", running, place));
     return 0;
   }

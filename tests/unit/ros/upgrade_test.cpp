@@ -303,6 +303,10 @@ TEST_CASE("upgrade: the previous version makes room when that is enough", "[ros]
       write_file("/proc/self/uid_map", "0 " + std::to_string(user) + " 1");
       write_file("/proc/self/gid_map", "0 " + std::to_string(group) + " 1");
       if (::mount("none", box.medium.c_str(), "tmpfs", 0, "size=8m") != 0) ::_exit(77);
+    } catch (const std::exception&) {
+      ::_exit(77);
+    }
+    try {
       put(box.medium, "0");
       put(box.medium, "1");
       fs::remove(box.medium / "layers/big-1");
