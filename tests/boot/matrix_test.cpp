@@ -158,6 +158,29 @@ TEST_CASE("image: Amazon's VMDK, OVMF, NVMe, by EC2's metadata", "[boot][matrix]
   check_served(box, "amazon.internal");
 }
 
+// Its agent is in a registry that is not reached from here.
+TEST_CASE("image: Amazon's VMDK with the agent of ECS, which stays switched on", "[boot][matrix]") {
+  Box box{{"ami", "rancheros-ami-ecs.vmdk", "vmdk", Bus::nvme, Firmware::uefi, "e1000e"}};
+  Service ec2{box.folder.path(), "169.254.169.254"};
+  ec2.put_raw("PUT /latest/api/token", {Service::answer(200, "token-of-this-session")});
+  ec2.put_below("/latest/", ec2_documents("ecs.internal", box.key));
+  box.machine.nic += ",net=169.254.169.0/24,restrict=on" + ec2.option();
+  Guest guest{box.machine};
+  check_served(guest, box, "ecs.internal");
+  const auto check_agent = [&] {
+    CHECK_THAT(guest.root("ros service list"), Catch::Contains("enabled   amazon-ecs-agent"));
+    CHECK_THAT(guest.root("ros service ps"), Catch::Contains("amazon-ecs-agent"));
+  };
+  check_agent();
+  guest.root("ros os append word.of.owner");
+  CHECK(guest.root("ros os append") == "word.of.owner");
+  guest.reboot();
+  CHECK_THAT(guest.run("cat /proc/cmdline"), Catch::Contains(" word.of.owner"));
+  check_agent();
+  guest.root("ros os append --clear");
+  CHECK(guest.root("ros os append") == "");
+}
+
 TEST_CASE("image: Google's disk.raw out of its tarball, virtio-scsi, by its metadata",
           "[boot][matrix]") {
   Box box{{"gce", "rancheros-gce.tar.gz", "raw", Bus::virtio_scsi}};
