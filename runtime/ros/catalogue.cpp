@@ -140,9 +140,10 @@ void Catalogue::update(const std::vector<std::string>& included,
     const std::string whose = fmt::format("catalogue {}: ", repository.name);
     attempt(whose, [&] {
       const auto index = index_of(repository, Reach::anew);
-      for (const auto& [name, digest] : *index)
-        if (left.erase(name) > 0)
-          attempt(whose, [&] { define_in(repository, name, digest, Reach::anew); });
+      for (const auto& service : *index)
+        if (left.erase(service.first) > 0)
+          attempt(whose,
+                  [&] { define_in(repository, service.first, service.second, Reach::anew); });
     });
   }
   for (const auto& name : left)

@@ -138,7 +138,8 @@ std::set<std::string> changed_services(const Config& before, const Config& now) 
   const auto as_text = [&](const Config& config) {
     std::map<std::string, std::string> all;
     for (const auto& service : running_services(config, ignored))
-      all[service.name] = create_body(service.spec) + to_yaml(service.files);
+      all[service.name] =
+          create_body(service.spec) + (service.files.items().empty() ? "" : to_yaml(service.files));
     return all;
   };
   const auto old = as_text(before);
@@ -180,7 +181,8 @@ void apply_user_data(const UserData& data, const FetchUrl& fetch,
   fs::remove(kConsoleDone);  // first, for it has the keys
   docker.restart(container_of("console", config), kServiceSeconds);
   std::vector<std::string> names{changed.begin(), changed.end()};
-  std::ranges::partition(names, [](const std::string& name) { return name != "docker"; });
+  std::partition(names.begin(), names.end(),
+                 [](const std::string& name) { return name != "docker"; });
   for (const auto& name : names) {
     if (name == "console" || name == "network") continue;  // they have started again
     try {

@@ -180,6 +180,10 @@ TEST_CASE("datasource: EC2 with tokens, then DigitalOcean, both at 169.254.169.2
   };
   await(guest, "docker info -f '{{.RegistryConfig.Mirrors}}' | grep -qF http://192.0.2.9:5000");
   check_all();
+  // What does not go by any of it has not started again.
+  CHECK(guest.root("pid=$(system-docker inspect -f '{{.State.Pid}}' syslog);"
+                   " [ $(($(cut -d' ' -f22 /proc/$pid/stat) / 100)) -le"
+                   " $(cut -d. -f1 /run/ros/ready) ] && echo same") == "same");
   for (const auto& request : service.requests()) {
     INFO(request);
     if (request.find(" /latest/") == request.npos) continue;  // DigitalOcean's, asked beside it
