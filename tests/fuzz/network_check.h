@@ -46,7 +46,7 @@ inline void check_plan(const ros::Config& config) {
     for (const auto* steps : {&interface.make, &interface.set_up}) {
       for (const auto& step : *steps) {
         if (step.kind == ros::Operation::Kind::write &&
-            step.words[0].find("..") != std::string::npos)
+            (step.words[0] + "/").find("/../") != std::string::npos)  // a..b is a name
           fail("file", step.words[0]);
         if (step.kind != ros::Operation::Kind::ip) continue;
         for (const auto& word : step.words) {
