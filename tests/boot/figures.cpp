@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <set>
 
+#include "runtime/base/release.h"
 #include "runtime/base/text.h"
 #include "tests/boot/scenario.h"
+#include "tests/support/http_server.h"
 
 using namespace proof;
 
@@ -42,6 +45,33 @@ double processor_ms(Guest& guest, const std::string& command) {
   return fields.size() == 2 ? (std::stod(fields[0]) + std::stod(fields[1])) * 100 : -1;
 }
 
+// What comes over the wire with a version of which a small layer and the initrd are new.
+void print_upgrade(Guest& guest, const fs::path& folder) {
+  const fs::path next = build_next(folder, "vmware", "release");
+  const auto files_of = [](const fs::path& release) {
+    const fs::path index = release / "index";
+    return ros::parse_releases(ros::read_file(index), index.string()).back().files;
+  };
+  std::set<std::string> here;
+  for (const auto& file : files_of(artifact("vmware", "release"))) here.insert(file.sha256);
+  ros::test::HttpServer server;
+  server.put("/r/index", ros::read_file(next / "index"));
+  std::uint64_t changed = 0;
+  for (const auto& file : files_of(next)) {
+    if (!here.contains(file.sha256)) changed += file.size;
+    server.put("/r/" + file.path, ros::read_file(next / file.path));
+  }
+  const auto received = [&] {
+    return std::stoull(guest.run("cat /sys/class/net/eth0/statistics/rx_bytes"));
+  };
+  const auto before = received();
+  guest.root("ros os upgrade -f --stage -i " +
+                 ros::replace_all(server.url(), "127.0.0.1", "10.0.2.2") + "/r",
+             std::chrono::seconds{300});
+  fmt::print("upgrade_mb {:.2f}\nchanged_mb {:.2f}\n",
+             static_cast<double>(received() - before) / 1e6, static_cast<double>(changed) / 1e6);
+}
+
 }  // namespace
 
 TEST_CASE("bench: kernel start to ready, and memory in use then", "[.][bench]") {
@@ -73,4 +103,5 @@ TEST_CASE("bench: memory of a box with nothing to do", "[.][bench-idle]") {
   guest.run("sleep 300", std::chrono::seconds{400});
   print_memory(guest, "idle_mb");
   fmt::print("init_mb {}\n", guest.run("awk '/VmRSS/ {print $2 / 1024}' /proc/1/status"));
+  print_upgrade(guest, dir.path());
 }

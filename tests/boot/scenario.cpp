@@ -97,7 +97,8 @@ void exercise(Guest& guest) {
   check_whole(guest);  // and the image has survived the reboot
 }
 
-fs::path build_next(const fs::path& folder, const std::string& platform) {
+fs::path build_next(const fs::path& folder, const std::string& platform,
+                    const std::string& compression) {
   const fs::path recipes = folder / "recipes-root";
   fs::create_directories(recipes);
   check_output({"cp", "-r", SOURCE_DIR "/recipes", SOURCE_DIR "/platforms",
@@ -107,7 +108,7 @@ fs::path build_next(const fs::path& folder, const std::string& platform) {
   ros::write_file(
       file, ros::replace_all(text, "version: " + release(), std::string{"version: "} + kNext));
   check_output({rosbuild_program().string(), "image", "--recipes", recipes.string(), "--platform",
-                platform, "--only", "release", "--compress", "fast", "--output",
+                platform, "--only", "release", "--compress", compression, "--output",
                 (folder / "out").string()});
   return folder / "out" / platform / "release";
 }

@@ -33,7 +33,9 @@ void exercise(Guest& guest);
 // The next version, a release of this platform: the same recipes under another number, so that
 // its layer `runtime`, which says it, and its initrd differ.
 inline constexpr const char* kNext = "2.99.0";
-fs::path build_next(const fs::path& folder, const std::string& platform);
+// Compressed as what it is laid beside, of which it then shares the other layers.
+fs::path build_next(const fs::path& folder, const std::string& platform,
+                    const std::string& compression = "fast");
 // A disk without partitions, labelled NEXT, that holds it; and the box made to upgrade from it.
 fs::path next_disk(const fs::path& folder, const std::string& platform);
 void upgrade_from_next_disk(Guest& guest, seconds limit);
