@@ -26,6 +26,7 @@ using enum KeyType;
       {prefix ".live_restore", boolean, "containers outlive the daemon"},                       \
       {prefix ".log_driver", text, "where containers log"},                                     \
       {prefix ".log_opts", text_map, "options of the log driver"},                              \
+      {prefix ".mtu", integer, "largest packet of the default bridge, in bytes"},               \
       {prefix ".pid_file", text, "file with the number of its process"},                        \
       {prefix ".registry_mirror", texts, "mirrors of the default registry"},                    \
       {prefix ".restart", boolean, "accepted, has no effect: Docker has dropped it"},           \

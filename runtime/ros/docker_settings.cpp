@@ -19,7 +19,7 @@ using nlohmann::json;
 constexpr const char* kTlsHost = "tcp://0.0.0.0:2376";
 
 // Where a key goes: a member of daemon.json of this form, or elsewhere (user_docker.cpp).
-enum class Form { text, list, flag, map, elsewhere };
+enum class Form { text, list, flag, number, map, elsewhere };
 
 struct Setting {
   const char* key;
@@ -50,6 +50,7 @@ constexpr Setting kSettings[] = {
     {"live_restore", Form::elsewhere, "", "", kFixed},
     {"log_driver", Form::text, "log-driver"},
     {"log_opts", Form::map, "log-opts"},
+    {"mtu", Form::number, "mtu", "", kNoNetwork},
     {"pid_file", Form::elsewhere, "", "", kFixed},
     {"registry_mirror", Form::list, "registry-mirrors"},
     {"restart", Form::elsewhere, "", kDropped, kDropped},
@@ -78,6 +79,9 @@ void put(json& target, const Setting& setting, const Value& value) {
       break;
     case Form::flag:
       member = value.as_bool().value_or(false);
+      break;
+    case Form::number:
+      member = value.as_int().value_or(0);
       break;
     case Form::map:
       if (!member.is_object()) member = json::object();

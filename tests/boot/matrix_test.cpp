@@ -101,6 +101,8 @@ void check_served(Guest& guest, const Box& box, const std::string& hostname) {
   CHECK(guest.run("hostname") == hostname);
   make_image(guest);
   check_whole(guest);
+  // The words of its platform mean something.
+  CHECK_THAT(guest.console(), !Catch::Contains("unknown key"));
   await(guest, fmt::format("[ $(findmnt -bno SIZE /state) -gt {}000000000 ]", box.gib - 1));
 }
 

@@ -218,7 +218,7 @@ TEST_CASE("platform: each cloud has one image, its datasource and its parameters
         Cloud{"exoscale", "rancheros-exoscale.img", "exoscale nocloud", ""},
         Cloud{"aliyun", "rancheros-aliyun.vhd", "aliyun nocloud", ""},
         Cloud{"gce", "rancheros-gce.tar.gz", "gce nocloud",
-              "rancher.docker.mtu=1460 rancher.system_docker.mtu=1460 "},
+              "rancher.docker.mtu=1460 "},
         Cloud{"azure", "rancheros-azure.vhd", "azure nocloud", "earlyprintk=ttyS0 rootdelay=300 "},
         Cloud{"ami", "rancheros-ami.vmdk", "ec2 nocloud", ""}}) {
     INFO(name);

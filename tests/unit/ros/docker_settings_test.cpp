@@ -38,13 +38,15 @@ TEST_CASE("docker settings: every key of rancher.docker has its place") {
   const json file = user_json(
       "{bip: 10.9.0.1/16, bridge: br9, group: ops, host: ['unix:///run/docker.sock', "
       "'tcp://0.0.0.0:2375'], "
-      "log_driver: syslog, registry_mirror: ['http://10.0.0.9'], selinux_enabled: false, "
+      "log_driver: syslog, mtu: 1460, registry_mirror: ['http://10.0.0.9'], selinux_enabled: "
+      "false, "
       "storage_driver: btrfs, userland_proxy: off}");
   CHECK(file["bip"] == "10.9.0.1/16");
   CHECK(file["bridge"] == "br9");
   CHECK(file["group"] == "ops");
   CHECK(file["hosts"] == json{"unix:///run/docker.sock", "tcp://0.0.0.0:2375"});
   CHECK(file["log-driver"] == "syslog");
+  CHECK(file["mtu"] == 1460);
   CHECK(file["registry-mirrors"] == json{"http://10.0.0.9"});
   CHECK(file["selinux-enabled"] == false);
   CHECK(file["storage-driver"] == "btrfs");
