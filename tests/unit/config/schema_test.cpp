@@ -1,9 +1,12 @@
 #include "runtime/config/schema.h"
 
 #include <catch2/catch.hpp>
+#include <regex>
 #include <set>
 
 #include "runtime/base/error.h"
+#include "runtime/base/file.h"
+#include "runtime/base/text.h"
 
 using namespace ros;
 
@@ -120,4 +123,20 @@ TEST_CASE("keys are found by path") {
   CHECK_THROWS_WITH(require_key("rancher.dokcer.bip"), Catch::Contains("did you mean docker?"));
   CHECK_THROWS_AS(require_key("rancher..bip"), Error);
   CHECK_THROWS_AS(require_key(""), Error);
+}
+
+TEST_CASE("each rancher. word of a platform's command line is a key") {
+  const std::regex word{"rancher\\.[a-z0-9_.]+"};
+  std::size_t found = 0;
+  for (const auto& platform : fs::directory_iterator(fs::path{SOURCE_DIR} / "platforms")) {
+    for (const auto& line : split(read_file(platform.path()), '\n')) {
+      const std::string text = line.substr(0, line.find(" #"));
+      for (std::sregex_iterator match{text.begin(), text.end(), word}, end; match != end; ++match) {
+        INFO(platform.path() << ": " << match->str());
+        CHECK(find_key(match->str()));
+        ++found;
+      }
+    }
+  }
+  CHECK(found > 20);
 }
