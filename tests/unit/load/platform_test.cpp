@@ -217,8 +217,7 @@ TEST_CASE("platform: each cloud has one image, its datasource and its parameters
         Cloud{"cloudstack", "rancheros-cloudstack.img", "cloudstack nocloud", ""},
         Cloud{"exoscale", "rancheros-exoscale.img", "exoscale nocloud", ""},
         Cloud{"aliyun", "rancheros-aliyun.vhd", "aliyun nocloud", ""},
-        Cloud{"gce", "rancheros-gce.tar.gz", "gce nocloud",
-              "rancher.docker.mtu=1460 "},
+        Cloud{"gce", "rancheros-gce.tar.gz", "gce nocloud", "rancher.docker.mtu=1460 "},
         Cloud{"azure", "rancheros-azure.vhd", "azure nocloud", "earlyprintk=ttyS0 rootdelay=300 "},
         Cloud{"ami", "rancheros-ami.vmdk", "ec2 nocloud", ""}}) {
     INFO(name);
