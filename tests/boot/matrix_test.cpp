@@ -129,6 +129,13 @@ std::map<std::string, std::string> ec2_documents(const std::string& hostname,
           {"user-data", kUserData}};
 }
 
+// EC2 itself, which wants a token, on the network of the box.
+void serve_ec2(Service& ec2, Box& box, const std::string& hostname) {
+  ec2.put_raw("PUT /latest/api/token", {Service::answer(200, "token-of-this-session")});
+  ec2.put_below("/latest/", ec2_documents(hostname, box.key));
+  box.machine.nic += ",net=169.254.169.0/24,restrict=on" + ec2.option();
+}
+
 // What QEMU's agent in the box answers, "" when it says nothing within ninety seconds.
 std::string ask_agent(const fs::path& socket, const std::string& command) {
   const ros::Fd peer{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
@@ -154,9 +161,7 @@ std::string nocloud_user_data(const Box& box) {
 TEST_CASE("image: Amazon's VMDK, OVMF, NVMe, by EC2's metadata", "[boot][matrix]") {
   Box box{{"ami", "rancheros-ami.vmdk", "vmdk", Bus::nvme, Firmware::uefi, "e1000e"}};
   Service ec2{box.folder.path(), "169.254.169.254"};
-  ec2.put_raw("PUT /latest/api/token", {Service::answer(200, "token-of-this-session")});
-  ec2.put_below("/latest/", ec2_documents("amazon.internal", box.key));
-  box.machine.nic += ",net=169.254.169.0/24,restrict=on" + ec2.option();
+  serve_ec2(ec2, box, "amazon.internal");
   check_served(box, "amazon.internal");
 }
 
@@ -164,9 +169,7 @@ TEST_CASE("image: Amazon's VMDK, OVMF, NVMe, by EC2's metadata", "[boot][matrix]
 TEST_CASE("image: Amazon's VMDK with the agent of ECS, which stays switched on", "[boot][matrix]") {
   Box box{{"ami", "rancheros-ami-ecs.vmdk", "vmdk", Bus::nvme, Firmware::uefi, "e1000e"}};
   Service ec2{box.folder.path(), "169.254.169.254"};
-  ec2.put_raw("PUT /latest/api/token", {Service::answer(200, "token-of-this-session")});
-  ec2.put_below("/latest/", ec2_documents("ecs.internal", box.key));
-  box.machine.nic += ",net=169.254.169.0/24,restrict=on" + ec2.option();
+  serve_ec2(ec2, box, "ecs.internal");
   Guest guest{box.machine};
   check_served(guest, box, "ecs.internal");
   const auto check_agent = [&] {
