@@ -34,7 +34,9 @@ Record load_record(const fs::path& root) {
   Record record;
   for (const auto& text : split(try_read_file(root / kKept / "configured").value_or(""), '\n')) {
     const auto fields = split(text, ':');
-    if (fields.size() == 5) record[fields[0]] = {fields[1], fields[2], fields[3], fields[4]};
+    // The versions that had no HASH gave nothing but hashes, of which DIGEST is it.
+    if (fields.size() == 4 || fields.size() == 5)
+      record[fields[0]] = {fields[1], fields[2], fields[3], fields.back()};
   }
   return record;
 }
@@ -140,7 +142,10 @@ Account read_account(const std::string& name, const Value& value) {
 
 // As shadow(5) has it.
 std::string hashed(const std::string& password) {
-  if (password == "*" || password.starts_with('$')) return password;
+  if (password == "*") return password;
+  if (password.starts_with('$')) return hash_of(password);
+  if (password.find('\n') != std::string::npos)
+    throw Error{"a password is one line", Error::Kind::input};
   return std::string{trim(capture({"openssl", "passwd", "-6", "-stdin"}, password + "\n"))};
 }
 

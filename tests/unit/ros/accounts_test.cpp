@@ -99,6 +99,10 @@ TEST_CASE("accounts: a password changed on the box stays until another one is co
   CHECK(line(files.shadow, "a").starts_with("a:$6$one:"));
   box.change_password("a", "$y$changed");
   box.change_password("rancher", "$y$mine");
+  // As the version before the last field kept it.
+  const fs::path record = box.folder.path() / "var/lib/rancher/accounts/configured";
+  const std::string kept{trim(read_file(record))};
+  write_file(record, kept.substr(0, kept.rfind(':')) + "\n");
   files = box.boot(user + "$6$one}]\n");
   CHECK(line(files.shadow, "a").starts_with("a:$y$changed:"));
   CHECK(line(files.shadow, "rancher").starts_with("rancher:$y$mine:"));
@@ -166,6 +170,12 @@ TEST_CASE("accounts: as Proxmox describes the owner of a machine") {
   CHECK(line(files.shadow, "h").starts_with("h:$6$h:"));
   files = box.boot("password: secret\n");
   CHECK(line(files.shadow, "rancher") == first);
+  for (const char* wrong : {"password: \"$6$a:0:\\nroot:$6$b\"\n", "password: \"a\\nb\"\n"}) {
+    files = box.boot(wrong);
+    CHECK(box.problems.size() == 1);
+    CHECK(line(files.shadow, "root").starts_with("root:*:"));
+    CHECK(files.shadow.size() <= 5);
+  }
 }
 
 TEST_CASE("accounts: the password of one boot is not kept, however often it is set") {
