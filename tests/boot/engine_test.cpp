@@ -98,8 +98,13 @@ TEST_CASE("engine: a killed Docker comes back and user containers keep running",
   wait_for_docker();
   check_kept();
 
-  // User Docker's container has a shim of containerd, the other services share one.
-  CHECK(guest.root("ps -o args | grep -c '[c]ontainerd-shim.* -namespace system '") == "2");
+  // User Docker's container has a shim of containerd, the other services share one. A start that
+  // is held up for 100 ms makes another (docs/performance.md), so that half as many are allowed.
+  INFO(guest.root("ps -o pid,args | grep '[c]ontainerd-shim'"));
+  const auto shims =
+      std::stoul(guest.root("ps -o args | grep -c '[c]ontainerd-shim.* -namespace system '"));
+  CHECK(shims >= 2);
+  CHECK(2 * shims <= system_services().size());
 
   // The box stays a box with a setting that user Docker cannot live with, and says so.
   guest.root("ros config set rancher.docker.storage_driver nonsense");
