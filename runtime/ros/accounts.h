@@ -1,5 +1,5 @@
-// `users` of the configuration, in cloud-init's words, as accounts; and what somebody
-// did to accounts on the box (useradd, passwd), kept over a reboot.
+// The accounts of the configuration (account_config.h), made; and what somebody did to accounts on
+// the box (useradd, passwd), kept over a reboot.
 //
 // var/lib/rancher/accounts has the copies of account_files.h and the file `configured`,
 // NAME:UID:GID:DIGEST:HASH for each account that the configuration ever made: a name has the
@@ -9,28 +9,12 @@
 // alone.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "runtime/config/load.h"
 
 namespace ros {
-
-struct Account {
-  std::string name, comment, home, shell, primary_group;
-  std::optional<unsigned> uid;
-  std::vector<std::string> groups, keys, sudo;
-  std::optional<std::string> password;  // as in shadow(5), "*" is none; or the password itself
-  bool system = false;
-  bool create_home = true;
-  Position position;
-};
-
-// `default` stands for rancher, which is always there. `user` and `password` of cloud-init's older
-// form are an account too. An account that is wrong is
-// left out and named in `problems`.
-std::vector<Account> configured_accounts(const Config& config, std::vector<std::string>& problems);
 
 // Brings back what was kept (once a boot), then makes the configured accounts: /etc's
 // files, homes, keys, /etc/sudoers.d/cloud-config. An account that the configuration

@@ -15,6 +15,7 @@
 #include "runtime/base/fd.h"
 #include "runtime/base/log.h"
 #include "runtime/base/text.h"
+#include "runtime/ros/account_config.h"
 #include "runtime/ros/account_files.h"
 #include "runtime/ros/accounts.h"
 #include "runtime/ros/announce.h"

@@ -1,24 +1,18 @@
 // `ros service`: the system services, which are containers of system Docker, and those of user
 // Docker that the configuration has.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <optional>
-#include <set>
-#include <thread>
 
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
-#include "runtime/base/text.h"
 #include "runtime/ros/catalogue.h"
-#include "runtime/ros/chosen.h"
 #include "runtime/ros/containers.h"
 #include "runtime/ros/options.h"
+#include "runtime/ros/service_verbs.h"
 #include "runtime/ros/supervisor.h"
-#include "runtime/ros/verbs.h"
 #include "runtime/ros/watch.h"
 
 namespace ros {
@@ -52,10 +46,7 @@ constexpr const char* kHelp =
     "       ros service pull [--ignore-pull-failures] [NAME...]\n"
     "       ros service build [--no-cache] [--force-rm] [--pull] [NAME...]\n";
 
-using Services = std::vector<Service>;
-
 void print(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); }
-void say(const std::string& line) { fmt::print(stderr, "{}\n", line); }
 
 void print_table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
@@ -71,80 +62,6 @@ void print_table(const std::vector<std::vector<std::string>>& rows) {
     print(line + "\n");
   }
 }
-
-// What is left must be names.
-void expect_names(const Arguments& names, const std::string& verb, std::size_t least) {
-  expect_words(names, least, std::max<std::size_t>(names.size(), least), "ros service " + verb);
-}
-
-Config included_config() {
-  Config config = load_config();
-  std::vector<std::string> problems;
-  include_services(config, Reach::here, problems);
-  for (const auto& problem : problems) say("ros: " + problem);
-  return config;
-}
-
-Services services_now() {
-  std::vector<std::string> said_at_boot;
-  return running_services(included_config(), said_at_boot);
-}
-
-// None while user Docker does not serve: its socket may be there all the same.
-std::vector<Container> user_containers(const std::string& label = {}) {
-  try {
-    return Docker{kUserDocker}.list(true, label);
-  } catch (const Error&) {
-    return {};
-  }
-}
-
-// Containers of services that the configuration has no more.
-Services services_left(const Services& services) {
-  Services left;
-  for (const bool system : {true, false}) {
-    for (const auto& container : system ? Docker{kSystemDocker}.list(true, kServiceLabel)
-                                        : user_containers(kServiceLabel)) {
-      Service service;
-      service.name = container.labels.at(kServiceLabel);
-      service.container = container.name;
-      service.system = system;
-      service.spec.image = container.image;
-      if (std::ranges::count(services, service.name, &Service::name) == 0) left.push_back(service);
-    }
-  }
-  return left;
-}
-
-enum class Left { ignored, found };
-
-// The services of these names, in their order; all when there are none. Throws Error with a
-// suggestion.
-Services choose(const Arguments& names, const Services& services, Left left = Left::ignored) {
-  if (names.empty()) return services;
-  Services known = services;
-  if (left == Left::found) {
-    for (auto& service : services_left(services)) known.push_back(std::move(service));
-  }
-  std::vector<std::string> all;
-  for (const auto& service : known) all.push_back(service.name);
-  Services chosen;
-  for (const auto& name : names) {
-    if (std::ranges::count(all, name) > 0) continue;
-    std::vector<std::string> ignored;
-    const auto offered = Catalogue{load_config()}.names(ignored);
-    if (std::ranges::count(offered, name) > 0)
-      throw Error{fmt::format("service {} is not switched on", name), Error::Kind::usage}.hint(
-          "ros service enable " + name);
-    unknown_word("ros service", name, all);
-  }
-  std::ranges::copy_if(known, std::back_inserter(chosen), [&](const Service& service) {
-    return std::ranges::count(names, service.name) > 0;
-  });
-  return chosen;
-}
-
-// --- which services there are -------------------------------------------------
 
 int list(Arguments arguments) {
   const bool all = take_flag(arguments, "-a", "--all");
@@ -265,8 +182,6 @@ int forget(const Arguments& names) {
   return 0;
 }
 
-// --- what became of them ------------------------------------------------------
-
 // One row of `ps`. A service that keeps ending is not what its container happens to be just now.
 std::vector<std::string> row_of(const Service& service, const Container* container) {
   const std::string id = container ? container->id.substr(0, 12) : "-";
@@ -313,228 +228,6 @@ int ps(Arguments names) {
   return 0;
 }
 
-void show_log(const Service& service, bool follow, int lines) {
-  Docker{service.engine()}.logs(service.container, follow, lines,
-                                [](int stream, std::string_view bytes) {
-                                  write_all(stream == 2 ? STDERR_FILENO : STDOUT_FILENO, bytes);
-                                });
-}
-
-// Of several, one after the other, or all at once when there is no end to wait for.
-void show_logs(const Services& services, bool follow, int lines) {
-  if (services.size() == 1) return show_log(services[0], follow, lines);
-  std::vector<std::thread> threads;
-  for (const auto& service : services) {
-    const auto show = [&service, follow, lines] {
-      try {
-        if (!follow) print(fmt::format("==> {} <==\n", service.name));
-        std::fflush(stdout);
-        show_log(service, follow, lines);
-      } catch (const Error& error) {
-        say(std::string{"ros: "} + error.what());
-      }
-    };
-    follow ? (void)threads.emplace_back(show) : show();
-  }
-  for (auto& thread : threads) thread.join();
-}
-
-// --- changing what they do ----------------------------------------------------
-
-enum class Recreate { changed, always, never };
-
-// Whoever stops the console is ended with it, and could neither start it again nor take a mark
-// away.
-bool is_console(const Service& service) { return service.name == kConsole.service; }
-
-// Does its container give way to a new one?
-bool gives_way(const Docker& docker, const Service& service, Recreate recreate) {
-  if (recreate == Recreate::never || !docker.inspect(service.container)) return false;
-  return recreate == Recreate::always || is_outdated(docker, service);
-}
-
-void clear_way(const Docker& docker, const Service& service, int seconds) {
-  docker.stop(service.container, seconds);
-  docker.remove(service.container);
-}
-
-// The supervisor starts what ends without a mark, in a new container when it is outdated.
-void renew_console(const Service& console, Recreate recreate, int seconds) {
-  const Docker docker{console.engine()};
-  const auto state = docker.inspect(console.container);
-  if (recreate == Recreate::always) request_renewal(console.name);
-  reload_now();
-  Stopped::lift(console.name);
-  if (state && state->running) docker.stop(console.container, seconds);
-}
-
-Recreate take_recreate(Arguments& arguments) {
-  const bool always = take_flag(arguments, "", "--force-recreate");
-  const bool never = take_flag(arguments, "", "--no-recreate");
-  if (always && never)
-    throw Error{"--force-recreate and --no-recreate exclude each other", Error::Kind::usage};
-  return always ? Recreate::always : never ? Recreate::never : Recreate::changed;
-}
-
-void need_image(const Service& service, bool may_build) {
-  if (!service.system) wait_for_engine(kUserDocker);
-  if (has_image(Docker{service.engine()}, service)) return;
-  if (service.build.wanted() && !may_build)
-    throw Error{
-        fmt::format("service {}: image {} has not been built", service.name, service.spec.image)}
-        .hint("ros service build " + service.name);
-  provide_image(service, {});
-}
-
-// With what they come after and what has no container yet: groups of volumes, others of their file.
-Arguments with_needed(Arguments names, const Services& services) {
-  auto containers = Docker{kSystemDocker}.list(true);
-  std::ranges::move(user_containers(), std::back_inserter(containers));
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto found = std::ranges::find(services, names[i], &Service::name);
-    if (found == services.end()) continue;
-    for (const auto& other : services)
-      if (std::ranges::count(found->after, other.name) > 0 &&
-          std::ranges::count(names, other.name) == 0 &&
-          std::ranges::count(containers, other.container, &Container::name) == 0)
-        names.push_back(other.name);
-  }
-  return names;
-}
-
-int up(const std::string& verb, Arguments names) {
-  const bool create = verb == "create";
-  const Recreate recreate = verb == "start" ? Recreate::never : take_recreate(names);
-  const bool may_build = !take_flag(names, "", "--no-build");
-  const bool foreground = take_flag(names, "", "--foreground");
-  const int seconds = take_number(names, "-t", "--timeout", 10);
-  expect_names(names, verb, verb == "up" ? 0 : 1);
-  const Services services = services_now();
-  const Services chosen = choose(with_needed(names, services), services);
-  for (const auto& service : chosen) need_image(service, may_build);
-  const Service* console = nullptr;  // the last one, for it ends this process
-  for (const auto& service : chosen) {
-    const Docker docker{service.engine()};
-    std::optional<Stopped> stopped;
-    if (gives_way(docker, service, recreate)) {
-      if (is_console(service)) {
-        console = &service;
-        continue;
-      }
-      stopped.emplace(service.name);
-      clear_way(docker, service, seconds);
-    }
-    // One that has a schedule waits for it, unless somebody says `start`.
-    if (create || (verb == "up" && !service.schedule.empty())) {
-      ensure_container(docker, service);
-    } else if (recreate == Recreate::never && docker.inspect(service.container)) {
-      docker.start(service.container);
-    } else {
-      Service now = service;
-      now.create_only &= verb != "start" || std::ranges::count(names, service.name) == 0;
-      ensure_started(docker, now);
-    }
-    if (!create) {
-      Stopped::lift(service.name);
-    } else if (stopped) {
-      stopped->keep();
-    }
-  }
-  request_reload();  // the supervisor looks after those that are new
-  // Made when it starts the next time: nothing of that can be done ahead.
-  if (console && !create) renew_console(*console, recreate, seconds);
-  if (foreground && !create) show_logs(chosen, true, -1);
-  return 0;
-}
-
-int restart(Arguments names) {
-  const int seconds = take_number(names, "-t", "--timeout", 10);
-  expect_names(names, "restart", 1);
-  for (const auto& service : choose(names, services_now())) {
-    const Docker docker{service.engine()};
-    std::optional<Stopped> stopped;
-    if (!is_console(service)) {
-      stopped.emplace(service.name);  // so that this is no failure
-      if (is_outdated(docker, service)) clear_way(docker, service, seconds);
-      // Files of write_files come into a container that does not run.
-      if (!service.files.items().empty()) docker.stop(service.container, seconds);
-    }
-    const auto state = docker.inspect(service.container);
-    if (state && (state->running || is_console(service))) {
-      docker.restart(service.container, seconds);  // the engine does both, whoever is ended by it
-    } else {
-      ensure_started(docker, service);
-    }
-    Stopped::lift(service.name);
-  }
-  return 0;
-}
-
-int stop(const std::string& verb, Arguments names) {
-  const int seconds = take_number(names, "-t", "--timeout", 10);
-  const bool volumes = verb == "rm" && take_flag(names, "-v", "--volumes");
-  const bool force = verb == "rm" && take_flag(names, "-f", "--force");
-  expect_names(names, verb, 1);
-  const Services chosen = choose(names, services_now(), Left::found);
-  for (const auto& service : chosen) {
-    if (verb != "rm" || force) continue;
-    const auto state = Docker{service.engine()}.inspect(service.container);
-    if (state && state->running)
-      throw Error{fmt::format("service {} runs", service.name), Error::Kind::usage}.hint(
-          fmt::format("ros service stop {}, or rm -f", service.name));
-  }
-  for (const auto& service : chosen) {
-    const Docker docker{service.engine()};
-    Stopped stopped{service.name};
-    if (verb != "rm") docker.stop(service.container, seconds);
-    if (verb != "stop") docker.remove(service.container, volumes);
-    stopped.keep();
-  }
-  return 0;
-}
-
-// One that is killed and should run is started again: that is what tells kill from stop.
-int kill(Arguments names) {
-  const std::string given = take_option(names, "-s", "--signal");
-  expect_names(names, "kill", 1);
-  for (const auto& service : choose(names, services_now(), Left::found))
-    Docker{service.engine()}.kill(service.container, given.empty() ? "SIGKILL" : given);
-  return 0;
-}
-
-int pull(Arguments names) {
-  const bool ignore = take_flag(names, "", "--ignore-pull-failures");
-  expect_names(names, "pull", 0);
-  int failures = 0;
-  for (const auto& service : choose(names, services_now())) {
-    if (service.spec.image == kSystemImage || service.build.wanted()) continue;
-    try {
-      pull_image(service, {});
-    } catch (const Error& error) {
-      say(std::string{"ros: "} + error.what());
-      ++failures;
-    }
-  }
-  return failures > 0 && !ignore ? 1 : 0;
-}
-
-int build(Arguments names) {
-  ImageOptions options;
-  options.no_cache = take_flag(names, "", "--no-cache");
-  options.force_rm = take_flag(names, "", "--force-rm");
-  options.pull = take_flag(names, "", "--pull");
-  expect_names(names, "build", 0);
-  for (const auto& service : choose(names, services_now())) {
-    if (service.build.wanted()) {
-      build_image(service, options);
-    } else if (!names.empty()) {
-      throw Error{fmt::format("service {} has no `build`: its image is pulled", service.name),
-                  Error::Kind::usage};
-    }
-  }
-  return 0;
-}
-
 int dispatch(const std::string& verb, const Arguments& rest) {
   if (verb == "list") return list(rest);
   if (verb == "enable") return enable(rest);
@@ -542,23 +235,15 @@ int dispatch(const std::string& verb, const Arguments& rest) {
   if (verb == "delete") return forget(rest);
   if (verb == "ps") return ps(rest);
   if (verb == "logs") return service_logs(rest);
-  if (verb == "up" || verb == "start" || verb == "create") return up(verb, rest);
-  if (verb == "restart") return restart(rest);
-  if (verb == "stop" || verb == "rm" || verb == "down") return stop(verb, rest);
-  if (verb == "kill") return kill(rest);
-  if (verb == "pull") return pull(rest);
-  return build(rest);
+  if (verb == "up" || verb == "start" || verb == "create") return service_up(verb, rest);
+  if (verb == "restart") return service_restart(rest);
+  if (verb == "stop" || verb == "rm" || verb == "down") return service_stop(verb, rest);
+  if (verb == "kill") return service_kill(rest);
+  if (verb == "pull") return service_pull(rest);
+  return service_build(rest);
 }
 
 }  // namespace
-
-int service_logs(Arguments names) {
-  const int lines = take_number(names, "", "--lines", take_number(names, "-n", "--tail", 100));
-  const bool follow = take_flag(names, "-f", "--follow");
-  expect_names(names, "logs", 1);
-  show_logs(choose(names, services_now(), Left::found), follow, lines);
-  return 0;
-}
 
 int service_verb(const Arguments& arguments) {
   if (arguments.empty() || std::ranges::count(arguments, "--help") > 0 ||

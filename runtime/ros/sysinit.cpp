@@ -3,26 +3,20 @@
 // init starts it and starts it again should it end; the services themselves do
 // not notice. The order below is the order of the boot.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <functional>
-#include <map>
-#include <mutex>
 #include <set>
 #include <thread>
 
 #include "runtime/base/error.h"
 #include "runtime/base/log.h"
-#include "runtime/base/text.h"
 #include "runtime/base/timeline.h"
 #include "runtime/ros/announce.h"
 #include "runtime/ros/azure_report.h"
 #include "runtime/ros/catalogue.h"
 #include "runtime/ros/chosen.h"
-#include "runtime/ros/commands.h"
-#include "runtime/ros/console.h"
 #include "runtime/ros/datasource.h"
 #include "runtime/ros/docker_settings.h"
 #include "runtime/ros/head_start.h"
@@ -33,8 +27,8 @@
 #include "runtime/ros/supervisor.h"
 #include "runtime/ros/swap.h"
 #include "runtime/ros/system_docker.h"
+#include "runtime/ros/take_effect.h"
 #include "runtime/ros/upgrade.h"
-#include "runtime/ros/user_docker.h"
 #include "runtime/ros/verbs.h"
 #include "runtime/ros/watch.h"
 
@@ -42,8 +36,7 @@ namespace ros {
 namespace {
 
 constexpr int kNoAddressAfterMs = 20'000;
-constexpr int kNoIpv4Ms = 10'000;   // after the first address of IPv6
-constexpr int kServiceSeconds = 5;  // to end in
+constexpr int kNoIpv4Ms = 10'000;  // after the first address of IPv6
 constexpr std::chrono::seconds kReportTime{30};
 constexpr std::chrono::seconds kLongestPause{30};
 // Found where Azure itself has it, not at an address that somebody gave.
@@ -68,132 +61,10 @@ Config configure(std::optional<UserData>& data, std::vector<std::string>& proble
   return config;
 }
 
-std::string saved(std::initializer_list<const char*> names) {
-  const fs::path folder = fs::path{"/"} / kConfigFolder;
-  std::string text;
-  for (const char* name : names) text += try_read_file(folder / name).value_or("") + '\0';
-  return text;
-}
-// What the network service goes by, whichever file says it.
-std::string network_of(const Config& config) {
-  const Value* network = config.find("rancher.network");
-  return network ? to_yaml(*network) : std::string{};
-}
-std::string saved_user_data() {
-  return saved({"cloud-config.d/boot.yml", "cloud-config-script", "metadata"});
-}
-
-// The container that a service has now.
-std::string container_of(const std::string& service, const Config& config) {
-  std::vector<std::string> ignored;
-  for (const auto& each : running_services(config, ignored))
-    if (each.name == service) return each.container;
-  return service;
-}
-
 bool has_ipv4(const std::vector<Address>& all) {
   return std::any_of(all.begin(), all.end(), [](const Address& address) {
     return address.address.find(':') == std::string::npos;
   });
-}
-
-void add(std::vector<std::string>& all, std::vector<std::string> more) {
-  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
-
-// Of image, OEM partition and command line, init has run them before the state was there.
-void run_bootcmd_of_users(const Config& config) {
-  const Value* list = config.find("bootcmd");
-  if (list && is_of_users(*list)) run_commands(config, "bootcmd", OnFailure::go_on);
-}
-
-// For init, which knows no YAML.
-void note_shutdown_timeout(const Config& config) {
-  write_file("/run/ros/shutdown-timeout",
-             fmt::format("{}\n", config.integer("rancher.shutdown_timeout", 60)));
-}
-
-// A server may take its time, and nothing waits for it.
-void mount_network(const Config& config) {
-  static std::mutex one_at_a_time;
-  const std::lock_guard lock{one_at_a_time};
-  std::vector<std::string> problems;
-  mount_all(config, MountStage::network, problems);
-  for (const auto& problem : problems) announce_error(problem);
-}
-
-// What nobody waits for.
-void prepare_disks(const Config& config) {
-  static std::mutex one_at_a_time;
-  const std::lock_guard lock{one_at_a_time};
-  std::vector<std::string> problems;
-  make_swap(config, problems);
-  grow_configured(config, problems);
-  for (const auto& problem : problems) announce_error(problem);
-}
-
-// Services that run by what `before` said and are something else now.
-std::set<std::string> changed_services(const Config& before, const Config& now) {
-  std::vector<std::string> ignored;
-  const auto as_text = [&](const Config& config) {
-    std::map<std::string, std::string> all;
-    for (const auto& service : running_services(config, ignored))
-      all[service.name] =
-          create_body(service.spec) + (service.files.items().empty() ? "" : to_yaml(service.files));
-    return all;
-  };
-  const auto old = as_text(before);
-  std::set<std::string> changed;
-  for (const auto& [name, text] : as_text(now))
-    if (const auto found = old.find(name); found != old.end() && found->second != text)
-      changed.insert(name);
-  return changed;
-}
-
-// Keeps what came, and starts anew what has already used what was there before.
-void apply_user_data(const UserData& data, const FetchUrl& fetch,
-                     std::vector<std::string>& problems) {
-  const Config before = load_config();
-  const std::string others = saved_user_data();
-  log::info("configuration from " + data.source);
-  save_user_data(data, problems, "/", fetch);
-  const Docker docker{kSystemDocker};
-  const Config config = load_config();
-  const auto differs = [&](Dockerd which) {
-    return daemon_settings(config, which) != daemon_settings(before, which);
-  };
-  if (differs(Dockerd::system)) restart_system_docker();
-  if (network_of(config) != network_of(before)) docker.restart("network", kServiceSeconds);
-  if (saved_user_data() == others) return;
-  run_bootcmd_of_users(config);
-  note_shutdown_timeout(config);
-  load_modules(config, problems);
-  add(problems, apply_sysctl(config));
-  mount_all(config, MountStage::boot, problems);
-  apply_hostname(hostname_of(config, load_metadata()));
-  auto changed = changed_services(before, config);
-  const auto json = [&] { return user_docker_config(config, true); };
-  const std::string json_before = json();
-  write_docker_files(config);
-  if (differs(Dockerd::user) || json() != json_before) changed.insert("docker");
-  if (config.texts("rancher.ntp.servers") != before.texts("rancher.ntp.servers"))
-    changed.insert("ntp");
-  fs::remove(kConsoleDone);  // first, for it has the keys
-  docker.restart(container_of("console", config), kServiceSeconds);
-  std::vector<std::string> names{changed.begin(), changed.end()};
-  std::partition(names.begin(), names.end(),
-                 [](const std::string& name) { return name != "docker"; });
-  for (const auto& name : names) {
-    if (name == "console" || name == "network") continue;  // they have started again
-    try {
-      service_verb({"restart", "-t", std::to_string(kServiceSeconds), name});
-    } catch (const std::exception& error) {
-      problems.emplace_back(error.what());
-    }
-  }
-  request_reload();
-  std::thread{mount_network, config}.detach();
-  std::thread{prepare_disks, config}.detach();
 }
 
 // A console and an engine that the configuration chooses and system Docker did not have.
@@ -339,6 +210,34 @@ void bring_back_default_bridge() {
   }
 }
 
+// Says which addresses come, from now on. The first one brings what only a network has:
+// `with_network`, once.
+void follow_addresses(bool restarted, const std::function<void()>& with_network) {
+  bool connected = !addresses().empty();
+  if (!connected) {
+    // Says so once, and again when an address comes.
+    watch_addresses(kNoAddressAfterMs, [&] { return !(connected = !addresses().empty()); });
+    if (!connected) announce("rancheros: no network address yet; the network service keeps trying");
+  }
+  bool first_address = true;
+  auto known = connected && !restarted ? addresses() : std::vector<Address>{};
+  watch_addresses(-1, [&] {
+    const auto now = addresses();
+    if (first_address && !now.empty()) {
+      first_address = false;
+      with_network();
+    }
+    for (const auto& address : now) {
+      if (std::find(known.begin(), known.end(), address) == known.end() && !restarted) {
+        announce(fmt::format("  {} {}", address.interface, address.address));
+      }
+    }
+    if (now != known) write_issue();
+    known = now;
+    return true;
+  });
+}
+
 }  // namespace
 
 int sysinit_verb(const Arguments&) {
@@ -408,32 +307,10 @@ int sysinit_verb(const Arguments&) {
     settle_version();
   }
   std::thread{preload_user_images}.detach();
-  bool connected = !addresses().empty();
-  if (!connected) {
-    // Says so once, and again when an address comes.
-    watch_addresses(kNoAddressAfterMs, [&] { return !(connected = !addresses().empty()); });
-    if (!connected) announce("rancheros: no network address yet; the network service keeps trying");
-  }
-  const bool ask_network =
-      !restarted && (local ? needs_network(local->text) : has_network_sources(config));
-  bool announced = connected && !restarted;
-  bool first_address = true;
-  auto known = announced ? addresses() : std::vector<Address>{};
-  watch_addresses(-1, [&] {
-    const auto now = addresses();
-    if (first_address && !now.empty()) {
-      first_address = false;
-      std::thread{mount_network, config}.detach();
-      std::thread{use_network, ask_network, local}.detach();
-    }
-    for (const auto& address : now) {
-      if (std::find(known.begin(), known.end(), address) == known.end() && !restarted) {
-        announce(fmt::format("  {} {}", address.interface, address.address));
-      }
-    }
-    if (now != known) write_issue();
-    known = now;
-    return true;
+  const bool ask = !restarted && (local ? needs_network(local->text) : has_network_sources(config));
+  follow_addresses(restarted, [&] {
+    std::thread{mount_network, config}.detach();
+    std::thread{use_network, ask, local}.detach();
   });
   return 0;
 }
